@@ -1,0 +1,67 @@
+"""The C{butterfly-tls} command: finds the subcommand, runs it, returns its exit status.
+
+Exit statuses: 0 all is well, 1 something was found wrong or failed, 2 the command line was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from appliance import __version__
+
+
+class Command(Protocol):
+    """What a subcommand's module offers."""
+
+    SUMMARY: str
+
+    @staticmethod
+    def addArguments(parser: argparse.ArgumentParser) -> None:
+        """Declare the subcommand's arguments."""
+
+    @staticmethod
+    def run(arguments: argparse.Namespace) -> int:
+        """Do the work and return the exit status."""
+
+
+COMMANDS = ("check", "cert", "echo", "send", "pacs", "demo")
+
+
+def command(name: str) -> Command:
+    """The module of the subcommand C{name}."""
+    return cast(Command, import_module(f"appliance.cli.{name}"))
+
+
+def buildParser() -> argparse.ArgumentParser:
+    """The whole command line as one parser; the reference documentation is made from it too."""
+    parser = argparse.ArgumentParser(
+        prog="butterfly-tls",
+        description="Tools around the DICOM-TLS appliance 'twistd butterfly-tls'.",
+    )
+    parser.add_argument("--version", action="version", version=f"butterfly-tls {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = command(name)
+        subparser = subparsers.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.addArguments(subparser)
+        subparser.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line C{argv} (default: the process's own) and return the exit status."""
+    arguments = buildParser().parse_args(argv)
+    try:
+        return cast(int, arguments.run(arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,1 @@
+"""Configuration: text in, frozen values and a list of problems out; no Twisted, no sockets."""

@@ -1,0 +1,1 @@
+"""The DICOM upper layer as pure values and bytes: no sockets, no Twisted."""

@@ -1,0 +1,1 @@
+"""Health: polite probes that ask a PACS whether it is alive."""

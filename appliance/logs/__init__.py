@@ -1,0 +1,1 @@
+"""Log lines: the vocabulary of stunnel, written to terminal, file or syslog."""

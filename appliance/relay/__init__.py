@@ -1,0 +1,1 @@
+"""The relay: an accepted leg, a dialled leg, and the join between them."""

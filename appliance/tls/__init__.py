@@ -1,0 +1,1 @@
+"""TLS: contexts, certificates and the transport that carries one connection's records."""
