@@ -1,0 +1,414 @@
+"""What happens, as frozen values, and the one place that hands them to whoever listens.
+
+The data path publishes; logs, metrics, audit and status subscribe. Events carry addresses, counts,
+names of protocols and certificate subjects, never patients' data. Nothing here formats or stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from attrs import define, field, frozen
+
+
+@frozen
+class Peer:
+    """The TLS peer as known once the handshake has ended; C{None} where it did not say.
+
+    C{group} is C{"unknown"} where the OpenSSL binding has no call for it.
+    """
+
+    version: str
+    cipher: str
+    bits: int
+    group: str = "unknown"
+    serverName: str | None = None
+    subject: str | None = None
+    resumed: bool = False
+
+
+class End(Enum):
+    """How one direction of a connection came to its end."""
+
+    CLOSE_NOTIFY = "close_notify"
+    FIN = "fin"
+
+
+class Leg(Enum):
+    """One of the two legs of a connection: the encrypted one or the plain one."""
+
+    TLS = "TLS"
+    SOCKET = "socket"
+
+    @property
+    def other(self) -> Leg:
+        """The opposite leg."""
+        return Leg.SOCKET if self is Leg.TLS else Leg.TLS
+
+
+class Timer(Enum):
+    """The time limits of a connection, named as the options that set them."""
+
+    BUSY = "TIMEOUTbusy"
+    IDLE = "TIMEOUTidle"
+    CLOSE = "TIMEOUTclose"
+
+
+class Reason(Enum):
+    """Why a connection ended. Every connection ends for exactly one of these."""
+
+    COMPLETED = "completed"
+    """Both directions came to their end by themselves."""
+    PROBE = "probe"
+    """The client went without sending a byte: a load balancer's or a scanner's bare connect."""
+    HANDSHAKE = "handshake"
+    """The TLS handshake with the peer failed."""
+    HANDSHAKE_TIMEOUT = "handshake timeout"
+    NO_BACKEND = "no backend"
+    """No backend could be connected."""
+    TLS_RESET = "TLS reset"
+    """The encrypted leg was reset, or broke the protocol."""
+    SOCKET_RESET = "socket reset"
+    """The plain leg was reset."""
+    IDLE = "idle"
+    CLOSE_TIMEOUT = "close timeout"
+    """One direction had ended and the other did not follow within TIMEOUTclose."""
+    STOPPED = "stopped"
+    """The appliance stopped."""
+    INTERNAL = "internal error"
+
+
+@frozen
+class Event:
+    """Anything that can be announced."""
+
+
+@frozen
+class SectionEvent(Event):
+    """Something about one section; C{section} is its name."""
+
+    section: str
+
+
+@frozen
+class ConnectionEvent(SectionEvent):
+    """Something about one connection; C{connection} is its id within the process."""
+
+    connection: str
+
+
+# --- the process ---------------------------------------------------------------------------
+
+
+@frozen
+class Starting(Event):
+    """The process starts: its version, and the OpenSSL it runs on."""
+
+    version: str
+    platform: str
+    openssl: str
+
+
+@frozen
+class Reading(Event):
+    """The configuration file is about to be read."""
+
+    path: str
+
+
+@frozen
+class Warned(Event):
+    """Something in the configuration deserves a person's attention."""
+
+    text: str
+
+
+@frozen
+class Configured(Event):
+    """The configuration was accepted as a whole."""
+
+
+@frozen
+class Refused(Event):
+    """The configuration was refused as a whole; C{problems} is all that is wrong."""
+
+    problems: tuple[str, ...]
+    reload: bool = False
+
+
+@frozen
+class Accepting(Event):
+    """Every section listens and the reactor runs."""
+
+
+@frozen
+class Stopping(Event):
+    """The process was told to stop by C{signal} (C{"SIGTERM"}); C{connections} are still open."""
+
+    signal: str
+    connections: int
+
+
+@frozen
+class LogReopened(Event):
+    """The log file was closed and opened again."""
+
+
+@frozen
+class Active(SectionEvent):
+    """One connection of the list that an administrator asked for."""
+
+    number: int
+    sentToTLS: int
+    sentToSocket: int
+
+
+@frozen
+class ActiveListed(Event):
+    """The end of that list."""
+
+    count: int
+
+
+@frozen
+class ActiveListing(Event):
+    """The begin of that list."""
+
+
+@frozen
+class InternalError(Event):
+    """A defect of ours: the exception's type and place, and the traceback's lines."""
+
+    what: str
+    traceback: tuple[str, ...]
+
+
+# --- sections ------------------------------------------------------------------------------
+
+
+@frozen
+class Initializing(SectionEvent):
+    """The section's certificate, key and context are about to be built."""
+
+
+@frozen
+class CertificateLoaded(SectionEvent):
+    """The section's certificate was read from C{path}."""
+
+    path: str
+
+
+@frozen
+class KeyLoaded(SectionEvent):
+    """The section's private key was read from C{path}."""
+
+    path: str
+
+
+@frozen
+class KeyMatched(SectionEvent):
+    """The private key belongs to the certificate."""
+
+
+@frozen
+class Bound(SectionEvent):
+    """The section listens at C{address} on descriptor C{descriptor}."""
+
+    address: str
+    descriptor: int
+
+
+@frozen
+class BindFailed(SectionEvent):
+    """The section could not listen at C{address}; another address of it may still do."""
+
+    address: str
+    error: str
+
+
+@frozen
+class Ready(SectionEvent):
+    """The section serves: where, to which backends, with which certificate, for how long."""
+
+    addresses: str
+    backends: str
+    certificate: str
+    daysLeft: int | None
+
+
+@frozen
+class Unbound(SectionEvent):
+    """The section stopped listening."""
+
+
+@frozen
+class BareConnects(SectionEvent):
+    """So many connections came and went without a byte since the last such count."""
+
+    count: int
+    clients: int
+
+
+# --- connections ---------------------------------------------------------------------------
+
+
+@frozen
+class Accepted(ConnectionEvent):
+    """The kernel accepted a connection from C{client} (C{"address:port"})."""
+
+    client: str
+    descriptor: int
+
+
+@frozen
+class Opened(ConnectionEvent):
+    """The client said its first byte, or had none to say: no bare connect."""
+
+    client: str
+
+
+@frozen
+class CertificateAccepted(ConnectionEvent):
+    """A certificate of the peer's chain was accepted."""
+
+    depth: int
+    subject: str
+
+
+@frozen
+class CertificateRejected(ConnectionEvent):
+    """A certificate of the peer's chain was rejected, and the handshake with it."""
+
+    depth: int
+    subject: str
+    error: str
+
+
+@frozen
+class Handshaken(ConnectionEvent):
+    """The TLS handshake ended well; C{dialled} when we were its client."""
+
+    peer: Peer
+    dialled: bool
+
+
+@frozen
+class HandshakeFailed(ConnectionEvent):
+    """The TLS handshake failed.
+
+    C{error} is OpenSSL's reason text, C{kind} ours in one word, C{found} and C{advice} words for
+    the person who must mend it.
+    """
+
+    remote: str
+    error: str
+    kind: str
+    found: str
+    advice: str
+    dialled: bool
+
+
+@frozen
+class Misplaced(ConnectionEvent):
+    """A leg speaks another language than its port is for: TLS on a plain port, for one."""
+
+    remote: str
+    found: str
+    advice: str
+
+
+@frozen
+class Dialling(ConnectionEvent):
+    """A backend address is about to be connected."""
+
+    backend: str
+
+
+@frozen
+class Dialled(ConnectionEvent):
+    """A backend address was connected, from our own address C{local}."""
+
+    backend: str
+    local: str
+
+
+@frozen
+class DialFailed(ConnectionEvent):
+    """A backend address could not be connected; C{error} is C{None} when it was out of time."""
+
+    backend: str
+    error: str | None
+
+
+@frozen
+class ResolveFailed(ConnectionEvent):
+    """A backend's name could not be resolved."""
+
+    name: str
+
+
+@frozen
+class NoBackend(ConnectionEvent):
+    """No backend address was left to try."""
+
+
+@frozen
+class Ended(ConnectionEvent):
+    """One direction ended: C{leg} has nothing more to say."""
+
+    leg: Leg
+    end: End
+
+
+@frozen
+class TimedOut(ConnectionEvent):
+    """A time limit ended the connection."""
+
+    timer: Timer
+
+
+@frozen
+class Closed(ConnectionEvent):
+    """The connection's one and only end. Bytes and seconds are its totals."""
+
+    client: str
+    reason: Reason
+    sentToTLS: int
+    sentToSocket: int
+    seconds: float
+    dialled: bool
+    backend: str | None = None
+    peer: Peer | None = None
+
+
+Subscriber = Callable[[Event], None]
+
+
+@define
+class Events:
+    """Hands each published event to every subscriber, in the order of subscription.
+
+    A subscriber that raises is a defect of its own: the others still hear the event, and
+    C{onError} (never raises) hears of the exception.
+    """
+
+    onError: Callable[[BaseException], None] = field(default=lambda _: None)
+    _subscribers: tuple[Subscriber, ...] = field(default=(), init=False)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Add C{subscriber}; the returned callable takes it away again."""
+        self._subscribers = (*self._subscribers, subscriber)
+
+        def unsubscribe() -> None:
+            self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
+
+        return unsubscribe
+
+    def publish(self, event: Event) -> None:
+        """Hand C{event} to all subscribers."""
+        for subscriber in self._subscribers:
+            try:
+                subscriber(event)
+            except Exception as error:
+                self.onError(error)

@@ -1,0 +1,91 @@
+"""Listens to the events and writes their lines to the sinks, as far as C{debug} asks for them.
+
+It also stands in for Twisted's own log: of that, only defects are shown, in our words.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from attrs import define, field
+from twisted.python.failure import Failure
+
+from appliance.events import (
+    ConnectionEvent,
+    Event,
+    Events,
+    InternalError,
+    LogReopened,
+    SectionEvent,
+)
+from appliance.logs.sinks import Sink
+from appliance.logs.vocabulary import levels, lines
+
+DEFAULT_LEVEL = 5
+
+
+@define
+class LogListener:
+    """Writes lines to C{sinks}; C{levels} gives the highest level shown, by section name.
+
+    C{level} is for what belongs to no section.
+    """
+
+    sinks: tuple[Sink, ...] = ()
+    level: int = DEFAULT_LEVEL
+    levels: Mapping[str, int] = field(factory=dict)
+
+    def __call__(self, event: Event) -> None:
+        """Write the lines of C{event}."""
+        shown = self.level
+        if isinstance(event, ConnectionEvent | SectionEvent):
+            shown = self.levels.get(event.section, self.level)
+        if levels(type(event)) > shown:
+            return
+        for line in lines(event):
+            if line.level <= shown:
+                for sink in self.sinks:
+                    sink.write(line)
+
+    def reopen(self) -> None:
+        """Open log files again and say so."""
+        for sink in self.sinks:
+            sink.reopen()
+        self(LogReopened())
+
+
+def internalError(error: BaseException, trace: Iterable[str]) -> InternalError:
+    """The event for a defect: where it is and what kind, never the exception's own text.
+
+    That text may quote what a peer sent, and so what must never be logged.
+    """
+    return InternalError(type(error).__name__, tuple(trace))
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    return [f"{f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(trace)]
+
+
+def onError(events: Callable[[Event], None]) -> Callable[[BaseException], None]:
+    """What L{Events} calls when a subscriber fails: it tells C{events}, once."""
+
+    def tell(error: BaseException) -> None:
+        events(internalError(error, _frames(error.__traceback__)))
+
+    return tell
+
+
+def twistedObserver(events: Events) -> Callable[[Mapping[str, Any]], None]:
+    """An observer for Twisted's logger that announces unexpected failures and drops the rest."""
+
+    def observe(event: Mapping[str, Any]) -> None:
+        failure = event.get("log_failure")
+        if isinstance(failure, Failure) and failure.value is not None:
+            frames = [f"{name[1]}:{name[2]} in {name[0]}" for name in failure.frames]
+            trace = frames or _frames(failure.value.__traceback__)
+            events.publish(internalError(failure.value, trace))
+
+    return observe

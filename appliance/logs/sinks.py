@@ -1,0 +1,112 @@
+"""Where log lines go: the terminal, a file, syslog. A sink takes a line and never raises."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import syslog
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TextIO
+
+from appliance.logs.vocabulary import Line
+
+MAX_TEXT = 1024
+"""A longer text is cut, as stunnel does: what peers say must not fill the disk."""
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def clean(text: str) -> str:
+    """C{text} without anything that could fake another line, and of bounded length."""
+    return _UNPRINTABLE.sub(".", text)[:MAX_TEXT]
+
+
+def body(line: Line) -> str:
+    """C{LOG5[main]: text}."""
+    return f"LOG{line.level}[{line.who}]: {clean(line.text)}"
+
+
+class Sink(Protocol):
+    """Something that takes log lines."""
+
+    def write(self, line: Line) -> None:
+        """Write C{line} at once."""
+
+    def reopen(self) -> None:
+        """Close and open again what can be, after the file was moved away."""
+
+
+class Stream:
+    """Lines with local time, as stunnel writes them, to an open stream."""
+
+    def __init__(self, stream: TextIO, now: Callable[[], datetime] = datetime.now) -> None:
+        self._stream = stream
+        self._now = now
+
+    def write(self, line: Line) -> None:
+        """Write and flush C{line}; a stream that takes no more is given up silently."""
+        try:
+            self._stream.write(f"{self._now():%Y.%m.%d %H:%M:%S} {body(line)}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            # There is no better place to say that the log is gone.
+            return
+
+    def reopen(self) -> None:
+        """A stream stays what it is."""
+
+
+class File(Stream):
+    """The C{output} file; opening it raises C{OSError}.
+
+    C{owner} and C{group} are the numbers of whom the process becomes: they must open it again.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        append: bool = True,
+        owner: int | None = None,
+        group: int | None = None,
+        now: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self._path = os.path.abspath(path)
+        super().__init__(open(self._path, "a" if append else "w", encoding="utf-8"), now)
+        if owner is not None or group is not None:
+            os.fchown(self._stream.fileno(), _or(owner, -1), _or(group, -1))
+
+    def reopen(self) -> None:
+        """Open the path anew; the old file goes on where that fails."""
+        try:
+            fresh = open(self._path, "a", encoding="utf-8")
+        except OSError as error:
+            self.write(Line(3, "main", f"Cannot open log file: {self._path}: {error.strerror}"))
+            return
+        self._stream.close()
+        self._stream = fresh
+
+
+class Syslog:
+    """The local syslog; C{facility} is its name without the prefix, in lower case."""
+
+    def __init__(self, ident: str, facility: str) -> None:
+        number = getattr(syslog, f"LOG_{facility.upper()}", syslog.LOG_DAEMON)
+        syslog.openlog(ident, syslog.LOG_PID, number)
+
+    def write(self, line: Line) -> None:
+        """Hand C{line} to syslog with its own level as priority."""
+        syslog.syslog(line.level, body(line))
+
+    def reopen(self) -> None:
+        """Syslog looks after its own files."""
+
+
+def _or(number: int | None, default: int) -> int:
+    return default if number is None else number
+
+
+def terminal() -> Stream:
+    """The standard error stream."""
+    return Stream(sys.stderr)

@@ -1,0 +1,56 @@
+"""What a section agrees with its connections: limits, tools and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+
+from appliance.events import ConnectionEvent, Events, Peer
+
+
+class Dialable(Protocol):
+    """The part of a pool that the relay needs."""
+
+    def dial(self, factory: IProtocolFactory, connection: str) -> Deferred[Any]:
+        """Connect C{factory} to a backend; gives C{(target, transport of it)}."""
+
+
+class Secrets(Protocol):
+    """What the TLS side knows of a leg, asked for when a handshake has ended."""
+
+    def describe(self, transport: Any) -> Peer:
+        """The peer at the other end."""
+
+    def certificates(
+        self, transport: Any, section: str, connection: str
+    ) -> Iterable[ConnectionEvent]:
+        """What was decided about the peer's certificates."""
+
+    def failed(
+        self, transport: Any, error: BaseException, section: str, connection: str, remote: str
+    ) -> ConnectionEvent:
+        """The failure of a handshake, in words."""
+
+
+@frozen
+class Terms:
+    """One section's terms. Times are seconds; C{dials} is true where we are the TLS client.
+
+    C{back} wraps the factory of the dialled leg in the transport that it needs.
+    """
+
+    section: str
+    dials: bool
+    busy: float
+    idle: float
+    close: float
+    pool: Dialable
+    tls: Secrets
+    events: Events
+    clock: IReactorTime
+    back: Callable[[IProtocolFactory], IProtocolFactory]
+    recognise: Callable[[bool, bytes], tuple[str, str] | None]

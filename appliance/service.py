@@ -1,0 +1,224 @@
+"""The whole appliance as one service: a section per C{[name]}, brought to a configuration by diff.
+
+L{Appliance.apply} is all or nothing. Everything that can fails (certificates, contexts, sockets)
+is tried first; only when nothing is wrong do the running sections change. It reads no
+configuration file and writes no log.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from attrs import evolve, frozen
+from OpenSSL import SSL
+from twisted.application.service import MultiService
+
+from appliance.config.model import (
+    Config,
+    ConfigError,
+    Problem,
+    SectionConfig,
+    Severity,
+    SocketRole,
+)
+from appliance.events import (
+    Active,
+    ActiveListed,
+    ActiveListing,
+    BindFailed,
+    CertificateLoaded,
+    Configured,
+    Events,
+    Initializing,
+    KeyLoaded,
+    KeyMatched,
+    Leg,
+    Warned,
+)
+from appliance.section import Section, Settings
+from appliance.system.sockets import Listener, ListenError, listen, places
+from appliance.tls.context import build
+from appliance.tls.files import inspect
+
+Place = tuple[socket.AddressFamily, Any]
+"""Where a socket listens: the family and what C{bind} takes."""
+
+
+@frozen
+class Prepared:
+    """A configuration made ready: nothing of it can fail any more."""
+
+    config: Config
+    settings: tuple[Settings, ...]
+    places: tuple[dict[Place, Listener], ...]
+
+
+class Appliance(MultiService):
+    """All sections. C{reactor} is what they run on, C{events} is told all that happens."""
+
+    def __init__(self, reactor: Any, events: Events) -> None:
+        super().__init__()
+        self.config: Config | None = None
+        self._reactor = reactor
+        self._events = events
+        self._ids = map(str, count())
+        self._places: dict[str, dict[Place, Listener]] = {}
+
+    @property
+    def sections(self) -> Iterator[Section]:
+        """The sections that serve, in the order of the configuration."""
+        return (service for service in self if isinstance(service, Section))
+
+    # --- configuration ---------------------------------------------------------------------
+
+    def apply(self, config: Config) -> None:
+        """Bring the appliance to C{config}: add, change and remove sections as it says.
+
+        Raises L{ConfigError} with every problem, and changes nothing, when any part cannot be
+        had. Sockets of addresses that stay are kept open throughout.
+        """
+        prepared = self._prepare(config)
+        self._commit(prepared)
+        self._events.publish(Configured())
+
+    def _prepare(self, config: Config) -> Prepared:
+        problems: list[Problem] = []
+        settings = tuple(self._settings(section, problems) for section in config.sections)
+        opened: list[Listener] = []
+        wanted: list[dict[Place, Listener]] = []
+        # Sockets last: a start that a certificate stops must not have bound anything.
+        if not any(problem.fatal for problem in problems):
+            wanted = [self._listeners(section, problems, opened) for section in config.sections]
+        if any(problem.fatal for problem in problems):
+            for listener in opened:
+                listener.close()
+            raise ConfigError((*config.warnings, *problems))
+        for problem in (*config.warnings, *problems):
+            self._events.publish(Warned(str(problem)))
+        return Prepared(config, tuple(s for s in settings if s is not None), tuple(wanted))
+
+    def _settings(self, config: SectionConfig, problems: list[Problem]) -> Settings | None:
+        name = config.name
+        self._events.publish(Initializing(name))
+        now = datetime.now(UTC)
+        material, found = inspect(config.tls, now)
+        problems += [evolve(problem, section=name) for problem in found]
+        if any(problem.fatal for problem in found):
+            return None
+        if material.pair is not None and config.tls.cert is not None:
+            self._events.publish(CertificateLoaded(name, config.tls.cert))
+            self._events.publish(KeyLoaded(name, config.tls.key or config.tls.cert))
+            self._events.publish(KeyMatched(name))
+        try:
+            context: SSL.Context = build(name, config.where, config.tls, material)
+        except ValueError as error:
+            problems.append(error.args[0])
+            return None
+        certificate = None if material.pair is None else material.pair.certificate
+        return Settings(
+            config, context, certificate, None if certificate is None else certificate.daysLeft(now)
+        )
+
+    def _listeners(
+        self, config: SectionConfig, problems: list[Problem], opened: list[Listener]
+    ) -> dict[Place, Listener]:
+        """The section's listeners: those that any section has already, and new ones."""
+        have = {place: x for places in self._places.values() for place, x in places.items()}
+        options = [o for o in config.socketOptions if o.role is SocketRole.ACCEPT]
+        found: dict[Place, Listener] = {}
+        failures: list[tuple[str, ListenError]] = []
+        for address in config.accept:
+            try:
+                wanted = places(address)
+            except ListenError as error:
+                failures.append((str(address), error))
+                continue
+            for place in wanted:
+                if place in have:
+                    found[place] = have[place]
+                    continue
+                try:
+                    listener = found[place] = listen(*place, options)
+                    opened.append(listener)
+                except ListenError as error:
+                    failures.append((_placeText(place), error))
+        for text, failure in failures:
+            self._events.publish(BindFailed(config.name, text, str(failure)))
+        # One address is enough, as for stunnel: "::" is often not to be had.
+        if failures and not found:
+            problems += [_bindProblem(config, text, failure) for text, failure in failures]
+        return found
+
+    def _commit(self, prepared: Prepared) -> None:
+        names = {settings.config.name for settings in prepared.settings}
+        running = {str(section.name): section for section in self.sections}
+        for section in running.values():
+            if section.name not in names:
+                kept = [x for found in prepared.places for x in found.values()]
+                section.listeners = tuple(x for x in section.listeners if x not in kept)
+                section.disownServiceParent()
+        for settings, found in zip(prepared.settings, prepared.places, strict=True):
+            known = running.get(settings.config.name)
+            if known is None:
+                added = Section(self._reactor, settings, self._events, self._ids)
+                added.listenAt(found.values())
+                added.setServiceParent(self)
+            else:
+                known.use(settings)
+                known.listenAt(found.values())
+        self._places = {
+            settings.config.name: found
+            for settings, found in zip(prepared.settings, prepared.places, strict=True)
+        }
+        self.config = prepared.config
+
+    # --- what an administrator asks for ----------------------------------------------------
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return sum(len(section.joins) for section in self.sections)
+
+    def tellReady(self) -> None:
+        """Announce what each section serves."""
+        for section in self.sections:
+            section.tellReady()
+
+    def tellActive(self) -> None:
+        """Announce each connection (what stunnel does on SIGUSR2)."""
+        self._events.publish(ActiveListing())
+        number = 0
+        for section in self.sections:
+            for join in section.joins.values():
+                number += 1
+                moved = join.moved
+                self._events.publish(
+                    Active(str(section.name), number, moved[Leg.TLS], moved[Leg.SOCKET])
+                )
+        self._events.publish(ActiveListed(number))
+
+
+def _placeText(place: Place) -> str:
+    where = place[1]
+    return where if isinstance(where, str) else f"{where[0]}:{where[1]}"
+
+
+def _bindProblem(config: SectionConfig, text: str, error: ListenError) -> Problem:
+    advice = {
+        13: "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or systemd's "
+        "AmbientCapabilities); or use a port above 1023",
+        98: f"see who has it: ss -ltnp 'sport = :{text.rpartition(':')[2]}'",
+        99: "this machine has no such address: see 'ip address'",
+    }.get(error.code, "")
+    return Problem(
+        Severity.ERROR,
+        config.where,
+        f"cannot listen at {text}: {error}",
+        advice=advice,
+        section=config.name,
+        option="accept",
+    )

@@ -1,0 +1,115 @@
+"""Listening sockets, opened before the process gives up its rights or leaves the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from socket import AddressFamily
+
+from attrs import frozen
+
+from appliance.config.model import Address, SocketOption, UnixAddress
+
+BACKLOG = 1024
+
+
+class ListenError(Exception):
+    """An address cannot be listened at; C{str} says why, C{code} is the errno."""
+
+    def __init__(self, error: OSError) -> None:
+        self.code = error.errno or 0
+        super().__init__(f"{os.strerror(self.code)} ({self.code})" if self.code else str(error))
+
+
+@frozen
+class Listener:
+    """An open, listening socket and the address it really has (C{"host:port"} or a path)."""
+
+    socket: socket.socket
+    address: str
+
+    @property
+    def family(self) -> AddressFamily:
+        """The socket's address family."""
+        return self.socket.family
+
+    def close(self) -> None:
+        """Stop listening; a unix socket's file goes with it."""
+        if self.family is socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                os.unlink(self.address)
+        self.socket.close()
+
+
+def places(address: Address) -> tuple[tuple[AddressFamily, str | tuple[str, int]], ...]:
+    """Where to listen for one C{accept}: a bare port means every IPv4 and every IPv6 address.
+
+    Raises L{ListenError} when a host name cannot be resolved.
+    """
+    if isinstance(address, UnixAddress):
+        return ((socket.AF_UNIX, address.path),)
+    if not address.host:
+        return (
+            (socket.AF_INET, ("0.0.0.0", address.port)),  # noqa: S104  # what a bare port means
+            (socket.AF_INET6, ("::", address.port)),
+        )
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        raise ListenError(
+            OSError(0, f"cannot resolve {address.host!r}: {error.strerror}")
+        ) from None
+    return tuple(
+        dict.fromkeys((family, (str(where[0]), int(where[1]))) for family, _, _, _, where in found)
+    )
+
+
+def listen(
+    family: AddressFamily,
+    where: str | tuple[str, int],
+    options: Iterable[SocketOption] = (),
+) -> Listener:
+    """Listen at C{where}. Raises L{ListenError}."""
+    handle = None
+    try:
+        handle = socket.socket(family, socket.SOCK_STREAM)
+        handle.setblocking(False)
+        if family is socket.AF_INET6:
+            handle.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if family is socket.AF_UNIX:
+            _removeStale(str(where))
+        else:
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for option in options:
+            handle.setsockopt(option.level, option.number, option.value)
+        handle.bind(where)
+        handle.listen(BACKLOG)
+    except OSError as error:
+        if handle is not None:
+            handle.close()
+        raise ListenError(error) from None
+    return Listener(handle, _text(handle, where))
+
+
+def _text(handle: socket.socket, where: str | tuple[str, int]) -> str:
+    if isinstance(where, str):
+        return where
+    host, port = handle.getsockname()[:2]
+    return f"{host}:{port}"
+
+
+def _removeStale(path: str) -> None:
+    """Remove a socket file that nobody listens at any more, as after a crash."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                os.unlink(path)

@@ -1,0 +1,179 @@
+"""Every call into pyOpenSSL's private binding, each with its reason; nothing else may make one.
+
+pyOpenSSL keeps the cffi library as C{SSL._lib}. Calls that are missing in a supported release
+(pyOpenSSL 25.0 on cryptography 43 to the newest) have a fallback or an honest refusal here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, cast
+
+from OpenSSL import SSL, crypto
+
+_lib: Any = SSL._lib  # type: ignore[attr-defined]
+_ffi: Any = SSL._ffi  # type: ignore[attr-defined]
+
+
+class Scratch:
+    """One buffer that every connection of the process decrypts into and encrypts from.
+
+    The reactor runs one callback at a time, so what is in the buffer is used up before the next
+    connection needs it; nobody may keep a view of it beyond the call that received it.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        store = bytearray(size)
+        self.view = memoryview(store)
+        self.address = _ffi.from_buffer("char[]", store)
+
+
+class Outcome(Enum):
+    """Why L{decrypt} stopped."""
+
+    FULL = "full"
+    """The scratch buffer has no room for another record; there may be more."""
+    WANT = "want"
+    """All that was received has been decrypted."""
+    END = "end"
+    """The peer sent close_notify."""
+
+
+_RECORD = 16384
+
+
+def decrypt(connection: SSL.Connection, scratch: Scratch) -> tuple[int, Outcome | SSL.Error]:
+    """Decrypt what C{connection} holds into C{scratch}, one C{SSL_read} per record.
+
+    C{Connection.recv} makes a bytes object per record, C{recv_into} copies each twice; this does
+    neither. Returns the number of bytes and why it stopped; an error comes with the bytes that
+    were good before it.
+    """
+    ssl = connection._ssl
+    read = _lib.SSL_read
+    address, size = scratch.address, scratch.size
+    filled = 0
+    while size - filled >= _RECORD:
+        got = read(ssl, address + filled, size - filled)
+        if got > 0:
+            filled += got
+            continue
+        error = _lib.SSL_get_error(ssl, got)
+        if error == _lib.SSL_ERROR_WANT_READ:
+            return filled, Outcome.WANT
+        if error == _lib.SSL_ERROR_ZERO_RETURN:
+            return filled, Outcome.END
+        try:
+            connection._raise_ssl_error(ssl, got)
+        except SSL.Error as problem:
+            return filled, problem
+        return filled, Outcome.WANT
+    return filled, Outcome.FULL
+
+
+def drain(connection: SSL.Connection, scratch: Scratch) -> int:
+    """Move ciphertext from C{connection} into C{scratch}; returns bytes, 0 when there is none.
+
+    C{Connection.bio_read} allocates a buffer of the full size asked for and copies out of it.
+    """
+    got = _lib.BIO_read(connection._from_ssl, scratch.address, scratch.size)
+    return max(cast(int, got), 0)
+
+
+def wholeWrites(connection: SSL.Connection) -> None:
+    """Let one C{send} encrypt all it is given: pyOpenSSL asks for one record at a time."""
+    _lib.SSL_clear_mode(connection._ssl, _lib.SSL_MODE_ENABLE_PARTIAL_WRITE)
+
+
+def wasResumed(connection: SSL.Connection) -> bool:
+    """True when the handshake took up an earlier session; pyOpenSSL has no public call."""
+    return bool(_lib.SSL_session_reused(connection._ssl))
+
+
+def groupName(connection: SSL.Connection) -> str:
+    """The negotiated group, C{"unknown"} where neither pyOpenSSL nor the binding has a call."""
+    public = getattr(connection, "get_group_name", None)
+    name = public() if public is not None else None
+    return name if isinstance(name, str) and name else "unknown"
+
+
+def setGroups(context: SSL.Context, groups: str | None) -> None:
+    """Limit C{context} to the colon-separated C{groups} (option C{curves}).
+
+    C{None} changes nothing. Raises C{ValueError} with words when the library knows no such group,
+    or when this binding can set one group only (cryptography 43) and C{groups} has more.
+    """
+    if groups is None:
+        return
+    setter = getattr(_lib, "SSL_CTX_set1_curves_list", None)
+    if setter is not None:
+        accepted = setter(context._context, groups.encode("ascii", "replace")) == 1
+        _lib.ERR_clear_error()
+        if not accepted:
+            raise ValueError(f"OpenSSL knows no such group in {groups!r}")
+        return
+    if ":" in groups:
+        raise ValueError(
+            f"{groups!r} lists several groups, and this cryptography release can set only one"
+        )
+    nids = {"P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"}
+    name = nids.get(groups, groups)
+    nid = _lib.OBJ_txt2nid(name.encode("ascii", "replace"))
+    key = _lib.EC_KEY_new_by_curve_name(nid) if nid else _ffi.NULL
+    _lib.ERR_clear_error()
+    if key == _ffi.NULL:
+        raise ValueError(f"OpenSSL knows no such group in {groups!r}, as a single one")
+    _lib.SSL_CTX_set_tmp_ecdh(context._context, _ffi.gc(key, _lib.EC_KEY_free))
+
+
+def setCiphersuites(context: SSL.Context, suites: str | None) -> None:
+    """Set the TLS 1.3 suites (option C{ciphersuites}); public only from pyOpenSSL 26.
+
+    C{None} changes nothing. Raises C{ValueError} when OpenSSL accepts none of them.
+    """
+    if suites is None:
+        return
+    accepted = _lib.SSL_CTX_set_ciphersuites(context._context, suites.encode("ascii", "replace"))
+    _lib.ERR_clear_error()
+    if accepted != 1:
+        raise ValueError(f"OpenSSL accepts no TLS 1.3 suite in {suites!r}")
+
+
+Verifier = Callable[[SSL.Connection, crypto.X509, int, int], int]
+"""C{(connection, certificate, error, depth) -> error}: 0 accepts, any other X509 error rejects."""
+
+
+def setVerifier(context: SSL.Context, mode: int, verifier: Verifier) -> None:
+    """Ask for the peer's certificate and let C{verifier} judge each one of its chain.
+
+    pyOpenSSL's own wrapper cannot set the error of a rejection, so the peer would hear
+    C{internal_error} where OpenSSL itself says C{unknown_ca} or C{certificate_expired}. An
+    exception in C{verifier} rejects the certificate and is logged by cffi's error hook.
+    """
+
+    def judge(_ok: int, store: Any) -> int:
+        x509 = _lib.X509_STORE_CTX_get_current_cert(store)
+        _lib.X509_up_ref(x509)
+        certificate = crypto.X509._from_raw_x509_ptr(x509)
+        index = _lib.SSL_get_ex_data_X509_STORE_CTX_idx()
+        ssl = _lib.X509_STORE_CTX_get_ex_data(store, index)
+        connection = SSL.Connection._reverse_mapping[ssl]
+        error = _lib.X509_STORE_CTX_get_error(store)
+        verdict = verifier(
+            connection, certificate, error, _lib.X509_STORE_CTX_get_error_depth(store)
+        )
+        _lib.X509_STORE_CTX_set_error(store, verdict)
+        return int(verdict == 0)
+
+    callback = _ffi.callback("int (*)(int, X509_STORE_CTX *)", judge, error=0)
+    # pyOpenSSL's own slot for it: the context and its connections keep the callback alive.
+    context._verify_callback = callback
+    _lib.SSL_CTX_set_verify(context._context, mode, callback)
+
+
+def verifyErrorText(error: int) -> str:
+    """OpenSSL's own words for an X509 verification error."""
+    text = _lib.X509_verify_cert_error_string(error)
+    return cast(bytes, _ffi.string(text)).decode("ascii", "replace")

@@ -1,0 +1,102 @@
+"""Reads the facts of a handshake, good or failed, off a TLS leg: who is there, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import frozen
+from OpenSSL import SSL
+
+from appliance.config.model import TLSConfig
+from appliance.events import (
+    CertificateAccepted,
+    CertificateRejected,
+    ConnectionEvent,
+    HandshakeFailed,
+    Peer,
+)
+from appliance.tls.binding import groupName, wasResumed
+from appliance.tls.certificate import subjectText
+from appliance.tls.context import DEFAULT_CIPHERS
+from appliance.tls.refusals import explain
+from appliance.tls.transport import TLSWire
+from appliance.tls.verify import verdicts
+
+GONE = "unexpected eof while reading"
+"""OpenSSL's words for a peer that went away in the middle of a handshake."""
+
+
+def describe(connection: SSL.Connection) -> Peer:
+    """The peer of C{connection}, whose handshake has ended."""
+    certificate = connection.get_peer_certificate()
+    name = connection.get_servername()
+    return Peer(
+        version=connection.get_protocol_version_name(),
+        cipher=connection.get_cipher_name() or "unknown",
+        bits=connection.get_cipher_bits() or 0,
+        group=groupName(connection),
+        serverName=None if name is None else name.decode("ascii", "replace"),
+        subject=None if certificate is None else subjectText(certificate.to_cryptography().subject),
+        resumed=wasResumed(connection),
+    )
+
+
+def reasons(error: BaseException) -> tuple[str, ...]:
+    """OpenSSL's reason texts in C{error}; a lost connection gives the one for that."""
+    if isinstance(error, SSL.SysCallError) or not isinstance(error, SSL.Error):
+        return (GONE,)
+    stack = error.args[0] if error.args else ()
+    return tuple(entry[-1] for entry in stack if len(entry) == 3) or (GONE,)
+
+
+@frozen
+class Facts:
+    """What the relay asks of the TLS side of one section (C{appliance.relay.terms.Secrets})."""
+
+    tls: TLSConfig
+
+    def describe(self, transport: TLSWire) -> Peer:
+        """The peer at the other end of C{transport}."""
+        return describe(transport.connection)
+
+    def certificates(
+        self, transport: TLSWire, section: str, connection: str
+    ) -> Iterator[ConnectionEvent]:
+        """What was decided about each of the peer's certificates."""
+        record = verdicts(transport.connection)
+        for judged in record.judgements if record else ():
+            if judged.error is None:
+                yield CertificateAccepted(section, connection, judged.depth, judged.subject)
+            else:
+                yield CertificateRejected(
+                    section, connection, judged.depth, judged.subject, judged.error
+                )
+
+    def failed(
+        self,
+        transport: TLSWire,
+        error: BaseException,
+        section: str,
+        connection: str,
+        remote: str,
+    ) -> ConnectionEvent:
+        """Why the handshake on C{transport} failed, and what to do about it."""
+        record = verdicts(transport.connection)
+        texts = reasons(error)
+        refusal = explain(
+            texts,
+            transport.firstBytes,
+            self.tls,
+            verifyError=record.error if record else None,
+            ciphers=self.tls.ciphers or DEFAULT_CIPHERS,
+        )
+        return HandshakeFailed(
+            section,
+            connection,
+            remote,
+            texts[-1],
+            refusal.kind.value,
+            refusal.found,
+            refusal.advice,
+            self.tls.client,
+        )
