@@ -20,7 +20,7 @@ from twisted.internet.protocol import Factory
 from appliance.backend.backend import Backend, Dialler, resolver
 from appliance.backend.policy import byPriority, roundRobin
 from appliance.backend.pool import Pool
-from appliance.config.model import Failover, SectionConfig, SocketRole, UnixAddress
+from appliance.config.model import Failover, SectionConfig, SocketRole
 from appliance.events import BareConnects, Bound, Events, Ready, Reason, Unbound
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.front import Front
@@ -72,7 +72,7 @@ class Section(Service):
         """Serve new connections with C{settings}."""
         self.settings = settings
         config = settings.config
-        self._creator = Creator(settings.context, self._serverName())
+        self._creator = Creator(settings.context, config.tls.sni)
         self._terms = Terms(
             section=config.name,
             dials=config.client,
@@ -80,7 +80,7 @@ class Section(Service):
             idle=config.timeouts.idle,
             close=config.timeouts.close,
             pool=self._pool(),
-            tls=Facts(config.tls),
+            tls=Facts(config.tls, settings.certificate),
             events=self._events,
             clock=self._reactor,
             back=self._wrap(SocketRole.REMOTE, tls=config.client, isClient=True),
@@ -89,12 +89,6 @@ class Section(Service):
         self._front = self._wrap(SocketRole.LOCAL, tls=not config.client, isClient=False)(
             FrontFactory(self)
         )
-
-    def _serverName(self) -> str | None:
-        config = self.settings.config
-        first = config.connect[0]
-        host = None if isinstance(first, UnixAddress) else first.host
-        return config.tls.sni if config.tls.sni is not None else host
 
     def _pool(self) -> Pool:
         config = self.settings.config

@@ -149,6 +149,7 @@ class TLSConfig:
 
     C{certWhere} and C{keyWhere} are where the names were written, for messages. C{options} and
     C{clearOptions} are names of OpenSSL's C{SSL_OP_} flags without that prefix.
+    C{sni} is the name a client asks for: empty for none, C{None} for the host it connects to.
     """
 
     client: bool = False

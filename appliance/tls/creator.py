@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 
 from OpenSSL import SSL
@@ -24,7 +23,7 @@ class Creator:
 
     def __init__(self, context: SSL.Context, serverName: str | None = None) -> None:
         self._context = context
-        self._serverName = serverName if serverName and not _isAddress(serverName) else None
+        self._serverName = serverName
 
     def swap(self, context: SSL.Context) -> None:
         """Use C{context} from now on; connections that exist keep theirs."""
@@ -42,11 +41,3 @@ class Creator:
         if self._serverName is not None:
             connection.set_tlsext_host_name(self._serverName.encode("idna"))
         return connection
-
-
-def _isAddress(name: str) -> bool:
-    try:
-        ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True

@@ -16,7 +16,7 @@ from appliance.events import (
     Peer,
 )
 from appliance.tls.binding import groupName, wasResumed
-from appliance.tls.certificate import subjectText
+from appliance.tls.certificate import Certificate, subjectText
 from appliance.tls.context import DEFAULT_CIPHERS
 from appliance.tls.refusals import explain
 from appliance.tls.transport import TLSWire
@@ -54,6 +54,7 @@ class Facts:
     """What the relay asks of the TLS side of one section (C{appliance.relay.terms.Secrets})."""
 
     tls: TLSConfig
+    certificate: Certificate | None = None
 
     def describe(self, transport: TLSWire) -> Peer:
         """The peer at the other end of C{transport}."""
@@ -84,11 +85,12 @@ class Facts:
         record = verdicts(transport.connection)
         texts = reasons(error)
         refusal = explain(
-            texts,
+            () if texts == (GONE,) else texts,
             transport.firstBytes,
             self.tls,
+            self.tls.ciphers or DEFAULT_CIPHERS,
+            certificate=self.certificate,
             verifyError=record.error if record else None,
-            ciphers=self.tls.ciphers or DEFAULT_CIPHERS,
         )
         return HandshakeFailed(
             section,

@@ -1,0 +1,71 @@
+# Everything a developer or a curious administrator runs. 'make help' lists it.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PACKAGING := setup.cfg pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo run test lint format peers floor clean
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
+
+# --- set-up -----------------------------------------------------------------------------------
+
+venv: $(VENV)/.base ## install the appliance into .venv
+
+$(VENV)/.base: $(PACKAGING)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing: apt install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+# The real programs that the tests talk to. Without root the tests say what they had to leave out.
+PEERS := dcmtk stunnel4 openssl
+peers: ## install the real programs that the tests talk to (needs root)
+	@dpkg-query -W -f='$${Status}\n' $(PEERS) 2>/dev/null | grep -c '^install ok' | \
+	  grep -qx $(words $(PEERS)) || \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PEERS) >/dev/null; \
+	  else echo "for the whole of the tests: sudo apt install $(PEERS)"; fi
+
+# --- use --------------------------------------------------------------------------------------
+
+demo: $(VENV)/.demo ## the main job end to end, on an embedded PACS
+	@$(BIN)/butterfly-tls demo
+
+run: $(VENV)/.base ## run a configuration of your own: make run CONFIG=FILE
+	@test -n "$(CONFIG)" || { echo "say which: make run CONFIG=/etc/stunnel/stunnel.conf"; exit 1; }
+	$(BIN)/twistd -n --pidfile= butterfly-tls --config $(CONFIG)
+
+# --- development ------------------------------------------------------------------------------
+
+test: $(VENV)/.test peers ## all tests, in memory and against real programs
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test ## ruff and mypy, as strict as they go
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+floor: ## the tests on the oldest supported versions: a Debian 13 root on its own packages
+	.ci/floor
+
+clean: ## forget everything that was made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,137 @@
+"""Rules that only warn: the configuration works, but perhaps not as safely as is believed.
+
+Each is a pure function from one section and the settings behind it to problems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from appliance.config import tlsoptions as tls
+from appliance.config.model import InetAddress, Problem, SectionConfig, TLSVersion
+from appliance.config.settings import Settings
+from appliance.config.sslops import allowedVersions
+
+WEAK_CIPHERS: Final = (
+    "NULL",
+    "eNULL",
+    "aNULL",
+    "ADH",
+    "AECDH",
+    "RC4",
+    "3DES",
+    "DES",
+    "EXPORT",
+    "EXP",
+    "LOW",
+)
+"""Words of OpenSSL's cipher notation for what no longer protects anything."""
+
+UNSAFE_FLAGS: Final = ("ALLOW_UNSAFE_LEGACY_RENEGOTIATION", "LEGACY_SERVER_CONNECT")
+"""Flags of OpenSSL that let in attacks by way of renegotiation (RFC 5746)."""
+
+USUAL_SECURITY_LEVEL: Final = 2
+"""What OpenSSL takes without being told."""
+
+
+def unverifiedServer(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """A client that verifies nobody can be talking to anybody."""
+    if section.client and not section.tls.verifies:
+        yield settings.place(tls.VERIFY_CHAIN).warning(
+            "the server's certificate is not checked, so that anybody can pose as that server",
+            "verifyChain or verifyPeer with CAfile or CApath",
+            'add "verifyChain = yes", "CAfile" and "checkHost"',
+        )
+
+
+def unnamedServer(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """A chain proves that a CA signed, not whom it signed for."""
+    config = section.tls
+    if section.client and config.verifyChain and not config.verifyPeer and not config.checkHost:
+        inet = (address for address in section.connect if isinstance(address, InetAddress))
+        host = next((address.host for address in inet if address.host), "HOST")
+        yield settings.place(tls.VERIFY_CHAIN).warning(
+            "any server with a certificate of the same CA is accepted",
+            "checkHost with the name of the server",
+            f'add a line like "checkHost = {host}"',
+        )
+
+
+def anyCertificate(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """To require a certificate is not to check it."""
+    if section.tls.requireCert and not section.tls.verifies:
+        yield settings.place(tls.REQUIRE_CERT).warning(
+            "any certificate will do, even one that the peer made itself",
+            "verifyChain or verifyPeer with CAfile or CApath",
+            'add "verifyChain = yes" and "CAfile"',
+        )
+
+
+def firstLevel(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """C{verify = 1} let clients without a certificate in; we have no such half measure."""
+    if settings.last(tls.VERIFY) == 1 and not section.client:
+        yield settings.place(tls.VERIFY).warning(
+            "peers that show no certificate are turned away too, as with level 2",
+            "level 2, or none",
+            'write "verifyChain = yes" instead, or remove the line to let everybody in',
+        )
+
+
+def oldVersions(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """TLS 1.0 and 1.1 are deprecated (RFC 8996)."""
+    config = section.tls
+    old = [version.text for version in allowedVersions(config) if version < TLSVersion.TLSv1_2]
+    if old:
+        advice = 'write "sslVersionMin = TLSv1.2" unless a modality can do no better'
+        if config.securityLevel != 0:
+            advice += ', in which case it needs "securityLevel = 0" as well'
+        yield settings.place(tls.SSL_VERSION_MIN).warning(
+            f"{' and '.join(old)} no longer protect as they should", "TLSv1.2 or later", advice
+        )
+
+
+def weakCiphers(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Some ciphers protect nothing any more, or never did."""
+    offered: set[str] = set()
+    excluded: set[str] = set()
+    for entry in re.split("[:, ]+", section.tls.ciphers or ""):
+        words = re.split("[-+_]", entry.lstrip("!-"))
+        (excluded if entry.startswith(("!", "-")) else offered).update(words)
+    found = [word for word in WEAK_CIPHERS if word in offered - excluded]
+    if found:
+        weak = " and ".join(found)
+        yield settings.place(tls.CIPHERS).warning(
+            f"offers {weak}, too weak to protect anything",
+            "strong ciphers",
+            "remove them, or the line to have the usual ones",
+        )
+
+
+def lowSecurityLevel(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """A level below OpenSSL's own lets in more than old modalities."""
+    level = section.tls.securityLevel
+    if level is not None and level < USUAL_SECURITY_LEVEL:
+        yield settings.place(tls.SECURITY_LEVEL).warning(
+            f"level {level} lets in short keys and old signatures",
+            f"{USUAL_SECURITY_LEVEL} or more",
+            "remove the line unless a modality can do no better",
+        )
+
+
+def unsafeFlags(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Some flags of OpenSSL open holes on purpose."""
+    for name in UNSAFE_FLAGS:
+        if name in section.tls.options:
+            yield settings.place(tls.FLAGS).warning(
+                f"{name} lets others put their own bytes before the peer's",
+                "peers with secure renegotiation",
+                "remove the line unless the peer can do no better",
+            )
+
+
+CAUTIONS: Final[tuple[Callable[[SectionConfig, Settings], Iterator[Problem]], ...]] = (
+    *(unverifiedServer, unnamedServer, anyCertificate, firstLevel),
+    *(oldVersions, weakCiphers, lowSecurityLevel, unsafeFlags),
+)

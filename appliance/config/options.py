@@ -1,0 +1,47 @@
+"""THE table of options: every name that may stand left of a C{=}, ours and all of stunnel's.
+
+Whatever lists options (the configuration, C{--help}, the manual page, the documentation) reads it
+here. Nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any, Final
+
+from appliance.config import (
+    ignoredoptions,
+    processoptions,
+    refusedoptions,
+    relayoptions,
+    tlsoptions,
+    wording,
+)
+from appliance.config.vocabulary import Option
+
+GROUPS: Final[dict[str, tuple[Option[Any], ...]]] = {
+    "The process": processoptions.OPTIONS,
+    "Connections": relayoptions.OPTIONS,
+    "TLS and certificates": tlsoptions.OPTIONS,
+    "Accepted for stunnel's sake and ignored": ignoredoptions.OPTIONS,
+    "Refused": refusedoptions.OPTIONS,
+}
+"""All options, by the heading they come under in documents."""
+
+TABLE: Final[tuple[Option[Any], ...]] = tuple(chain.from_iterable(GROUPS.values()))
+
+BY_NAME: Final[dict[str, Option[Any]]] = {
+    name.lower(): option for option in TABLE for name in option.names
+}
+"""Options by their names and aliases in lower case."""
+
+
+def find(name: str) -> Option[Any] | None:
+    """The option that goes by C{name}, in any case of letters."""
+    return BY_NAME.get(name.lower())
+
+
+def nearest(name: str) -> Option[Any] | None:
+    """The option that a mistyped C{name} is most likely meant to be."""
+    names = wording.nearest(name, BY_NAME)
+    return BY_NAME[names[0]] if names else None

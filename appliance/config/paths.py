@@ -1,0 +1,95 @@
+"""File names in the configuration to absolute paths, with help for the usual slips.
+
+Names that differ from the file's in case alone and paths from Windows are found, with a warning.
+Nothing here opens a file.
+"""
+
+from __future__ import annotations
+
+import ntpath
+import os
+import re
+
+from attrs import evolve, frozen
+
+from appliance.config.model import Problem
+from appliance.config.source import Files
+from appliance.config.vocabulary import PathKind
+from appliance.config.wording import Place, anyOf, nearest
+
+
+@frozen
+class Found:
+    """Where a name led: an absolute path, or C{None}, and what has to be said about it."""
+
+    path: str | None
+    problems: tuple[Problem, ...] = ()
+
+
+@frozen
+class Surroundings:
+    """Finds what is named in the configuration file that stands in C{directory}."""
+
+    directory: str
+    files: Files
+
+    def find(self, name: str, kind: PathKind, place: Place) -> Found:
+        """Find C{name}, which is written at C{place} and must be of the C{kind}."""
+        path = os.path.join(self.directory, name)
+        if not _fromWindows(name) or self.files.exists(path):
+            return self._check(path, kind, place)
+        path = os.path.join(self.directory, ntpath.basename(name.rstrip("\\/")))
+        found = self._check(path, kind, place)
+        if found.path is None:
+            return found
+        moved = place.warning(
+            f"{name} is a path on Windows",
+            advice=f"{found.path} is used; write that name to be sure",
+        )
+        return evolve(found, problems=(moved,))
+
+    def _check(self, path: str, kind: PathKind, place: Place) -> Found:
+        if kind is PathKind.CREATED:
+            return Found(path)
+        if not self.files.exists(path):
+            return self._otherCase(path, kind, place)
+        if self.files.isFile(path) is not (kind is PathKind.FILE):
+            return Found(None, (place.error(f"{path} is not a {kind.value}", f"a {kind.value}"),))
+        return Found(path)
+
+    def _otherCase(self, path: str, kind: PathKind, place: Place) -> Found:
+        directory, name = os.path.split(path)
+        try:
+            names = sorted(self.files.names(directory))
+        except OSError:
+            return Found(None, (_missing(path, kind, (), place),))
+        alike = [other for other in names if other.casefold() == name.casefold()]
+        if not alike:
+            return Found(None, (_missing(path, kind, nearest(name, names, 3), place),))
+        if len(alike) > 1:
+            return Found(None, (_ambiguous(path, alike, place),))
+        found = self._check(os.path.join(directory, alike[0]), kind, place)
+        case = place.warning(
+            f"there is no {path}",
+            advice=f"{alike[0]} in the same directory is used; write it like that, case included",
+        )
+        return evolve(found, problems=(case, *found.problems))
+
+
+def _fromWindows(name: str) -> bool:
+    return "\\" in name or re.match("[A-Za-z]:/", name) is not None
+
+
+def _missing(path: str, kind: PathKind, near: list[str] | tuple[()], place: Place) -> Problem:
+    advice = "put it there, or write where it is"
+    if near:
+        advice += f"; there is {anyOf(near)} in that directory"
+    return place.error(f"there is no {path}", f"a {kind.value}", advice)
+
+
+def _ambiguous(path: str, alike: list[str], place: Place) -> Problem:
+    return place.error(
+        f"there is no {path}, but there are {' and '.join(alike)} in the same directory",
+        "one name that fits",
+        "write the right one, case included",
+    )

@@ -1,0 +1,114 @@
+"""The options that concern the whole process; all but two stand before the first [section]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appliance.config import values
+from appliance.config.vocabulary import Option, PathKind, Scope
+
+FOREGROUND = Option(
+    "foreground",
+    Scope.GLOBAL,
+    "yes, quiet or no",
+    "no",
+    "Whether to stay in the foreground. With yes the log goes to standard error too, with quiet it "
+    "does not. Under twistd its own -n decides, and this option is not looked at.",
+    values.choice({"yes": "yes", "quiet": "quiet", "no": "no"}),
+)
+DEBUG = Option(
+    "debug",
+    Scope.BOTH,
+    "[FACILITY.]LEVEL",
+    "daemon.notice",
+    "The least urgent level that is logged: emerg, alert, crit, err, warning, notice, info, debug, "
+    "or its number from 0 to 7. In a section it holds for the lines of that section. The facility "
+    "is syslog's and can be named for the process alone.",
+    values.debug,
+    parseInSection=values.debugInSection,
+)
+OUTPUT = Option(
+    "output",
+    Scope.GLOBAL,
+    "FILE",
+    "no log file",
+    "The file that the log is written to. It is opened again when told to, so that logs can be "
+    "rotated.",
+    values.fileName,
+    path=PathKind.CREATED,
+)
+LOG = Option(
+    "log",
+    Scope.GLOBAL,
+    "append or overwrite",
+    "append",
+    "Whether the log file is continued or begun anew each time it is opened.",
+    values.choice({"append": True, "overwrite": False}),
+)
+SYSLOG = Option(
+    "syslog",
+    Scope.GLOBAL,
+    "yes or no",
+    "yes for a daemon without an output file",
+    "Whether the log goes to syslog.",
+    values.yesNo,
+)
+SERVICE = Option(
+    "service",
+    Scope.GLOBAL,
+    "NAME",
+    "butterfly-tls",
+    "The name that the lines in syslog carry.",
+    values.word("a name"),
+)
+PID = Option(
+    "pid",
+    Scope.GLOBAL,
+    "FILE",
+    "no file",
+    "The file that the number of the process is written to; it is removed at the end. An empty "
+    "value means none.",
+    values.orNothing(values.fileName),
+    path=PathKind.CREATED,
+)
+SETUID = Option(
+    "setuid",
+    Scope.GLOBAL,
+    "USER",
+    "the user stays",
+    "The user, by name or number, to become once all ports are open. A reload later can read only "
+    "what that user can, keys included.",
+    values.word("a user name or number"),
+)
+SETGID = Option(
+    "setgid",
+    Scope.GLOBAL,
+    "GROUP",
+    "the group stays",
+    "The group, by name or number, to become once all ports are open. All other groups are left.",
+    values.word("a group name or number"),
+)
+CHROOT = Option(
+    "chroot",
+    Scope.GLOBAL,
+    "DIRECTORY",
+    "none",
+    "The directory to lock the process into once all ports are open. A reload later finds only "
+    "what lies in there.",
+    values.fileName,
+    path=PathKind.DIRECTORY,
+)
+INCLUDE = Option(
+    "include",
+    Scope.BOTH,
+    "DIRECTORY",
+    "none",
+    "Reads every regular file of the directory as though its lines stood here, in the order of "
+    "their names and whatever these end in. Directories in it are passed over. A section that an "
+    "included file opens stays open after it.",
+    values.fileName,
+)
+
+OPTIONS: tuple[Option[Any], ...] = (
+    *(FOREGROUND, DEBUG, OUTPUT, LOG, SYSLOG, SERVICE, PID, SETUID, SETGID, CHROOT, INCLUDE),
+)

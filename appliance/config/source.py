@@ -1,0 +1,217 @@
+"""Configuration text to headers and settings, each with the place it was read from.
+
+Reads included directories in place. Knows the layout of the file and the one-line paste, but
+neither what options mean nor which of them there are.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final, Protocol
+
+from attrs import Factory, define, frozen
+
+from appliance.config import paste
+from appliance.config.model import Problem, Where
+from appliance.config.wording import Place, quoted
+
+BOM: Final = b"\xef\xbb\xbf"
+COMMENT: Final = (";", "#")
+
+
+class Files(Protocol):
+    """The file system as the configuration sees it; every method takes an absolute path."""
+
+    def read(self, path: str) -> bytes:
+        """The whole content of a file. Raises C{OSError}."""
+
+    def names(self, directory: str) -> list[str]:
+        """The names in a directory, in any order. Raises C{OSError}."""
+
+    def exists(self, path: str) -> bool:
+        """True when there is anything at C{path}."""
+
+    def isFile(self, path: str) -> bool:
+        """True when there is a regular file at C{path}."""
+
+
+@frozen
+class Disk:
+    """The real file system."""
+
+    def read(self, path: str) -> bytes:
+        """See L{Files.read}."""
+        with open(path, "rb") as file:
+            return file.read()
+
+    def names(self, directory: str) -> list[str]:
+        """See L{Files.names}."""
+        return os.listdir(directory)
+
+    def exists(self, path: str) -> bool:
+        """See L{Files.exists}."""
+        return os.path.exists(path)
+
+    def isFile(self, path: str) -> bool:
+        """See L{Files.isFile}."""
+        return os.path.isfile(path)
+
+
+@frozen
+class Header:
+    """A C{[name]} line."""
+
+    where: Where
+    name: str
+
+
+@frozen
+class Setting:
+    """A C{name = value} line, spelled as it is written."""
+
+    where: Where
+    name: str
+    value: str
+
+
+Item = Header | Setting
+
+
+@frozen
+class Source:
+    """All that was read: items in their order, what is wrong, and the files it came from."""
+
+    items: tuple[Item, ...]
+    problems: tuple[Problem, ...]
+    files: tuple[str, ...]
+
+
+def readSource(path: str, files: Files) -> Source:
+    """Read the configuration file at the absolute C{path} and all that it includes."""
+    reading = _Reading(os.path.dirname(path), files)
+    reading.file(path, Place(Where(path)))
+    return Source(tuple(reading.items), tuple(reading.problems), tuple(reading.paths))
+
+
+@define
+class _Reading:
+    """One pass over a configuration; C{directories} are those whose files are being read now."""
+
+    base: str
+    files: Files
+    items: list[Item] = Factory(list)
+    problems: list[Problem] = Factory(list)
+    paths: list[str] = Factory(list)
+    directories: list[str] = Factory(list)
+
+    def file(self, path: str, origin: Place) -> None:
+        """Read one file; C{origin} is what asked for it."""
+        try:
+            data = self.files.read(path)
+        except OSError as error:
+            found = f"cannot read {path}: {error.strerror or error}"
+            advice = "check the name, and that the user who starts this may read it"
+            self.problems.append(origin.error(found, "a readable configuration file", advice))
+            return
+        self.paths.append(path)
+        before, zero, _ = data.partition(b"\0")
+        if zero or data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            place = Place(Where(path, before.count(b"\n") + 1))
+            self.problems.append(place.error(*_NOT_TEXT))
+            return
+        unixLines = data.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        for number, line in enumerate(unixLines.split(b"\n"), 1):
+            self.line(Place(Where(path, number)), line)
+
+    def line(self, place: Place, data: bytes) -> None:
+        """Read one line."""
+        text = data.decode("utf-8", "replace").strip()
+        layout = paste.layOut(text)
+        if layout:
+            self.problems.append(paste.explain(place, text, layout))
+        elif not text or text.startswith(COMMENT):
+            pass
+        elif not _isUTF8(data):
+            self.problems.append(place.error(f"{quoted(text)} is not valid UTF-8", *_UTF8))
+        elif text.startswith("["):
+            self.header(place, text)
+        else:
+            self.setting(place, text)
+
+    def header(self, place: Place, text: str) -> None:
+        """Read a section header; a bad one still parts what follows from what went before."""
+        name, bracket, rest = text[1:].rpartition("]")
+        if not bracket or rest or not name:
+            self.problems.append(
+                place.error(
+                    f"{quoted(text)} is not a section header",
+                    "a [name] with nothing after it",
+                    "put comments on lines of their own",
+                )
+            )
+        self.items.append(Header(place.where, name or text.strip("[]")))
+
+    def setting(self, place: Place, text: str) -> None:
+        """Read a setting, and what it includes if it is one that does."""
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not name or not equals:
+            self.problems.append(
+                place.error(
+                    f"{quoted(text)} is neither a setting nor a section header",
+                    'a line like "option = value" or "[section]"',
+                    'put a ";" before it if it is a comment',
+                )
+            )
+        elif name.lower() == "include":
+            self.include(Place(place.where, option="include"), value)
+        else:
+            self.items.append(Setting(place.where, name, value))
+
+    def include(self, place: Place, value: str) -> None:
+        """Read every regular file of a directory, by the bytes of their names."""
+        if not value:
+            found = "no directory is named"
+            self.problems.append(place.error(found, "the name of a directory", "write one"))
+            return
+        directory = os.path.join(self.base, value)
+        if directory in self.directories:
+            self.problems.append(
+                place.error(
+                    f"{directory} includes itself",
+                    "a directory whose files do not include it again",
+                    "remove this line",
+                )
+            )
+            return
+        try:
+            names = sorted(self.files.names(directory), key=os.fsencode)
+        except OSError as error:
+            self.problems.append(
+                place.error(
+                    f"cannot read the directory {directory}: {error.strerror or error}",
+                    "a readable directory of configuration files",
+                    "make it or correct the name",
+                )
+            )
+            return
+        self.directories.append(directory)
+        for path in (os.path.join(directory, name) for name in names):
+            if self.files.isFile(path):
+                self.file(path, place)
+        self.directories.pop()
+
+
+_NOT_TEXT: Final = (
+    "this is not a plain text file, or one in UTF-16",
+    "text in UTF-8",
+    'save it again with the encoding "UTF-8"',
+)
+_UTF8: Final = ("text in UTF-8", 'save the file again with the encoding "UTF-8"')
+
+
+def _isUTF8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
