@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PACKAGING := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format peers floor clean
+.PHONY: help venv demo run test lint format docs peers floor clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ lint: $(VENV)/.test ## ruff and mypy, as strict as they go
 format: $(VENV)/.test ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.base ## write docs/reference anew from the tables in the code
+	$(BIN)/python docs/generate.py
 
 floor: ## the tests on the oldest supported versions: a Debian 13 root on its own packages
 	.ci/floor

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import frozen
 from OpenSSL import SSL
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory
 
@@ -157,14 +157,14 @@ class Section(Service):
         """The transport and protocol for one accepted connection."""
         return self._front.buildProtocol(addr)
 
-    def stopListening(self) -> None:
-        """Accept no more."""
-        for port in self._ports.values():
-            port.stopListening()
+    def stopListening(self) -> Deferred[Any]:
+        """Accept no more; fires when the ports are closed."""
+        closed = [maybeDeferred(port.stopListening) for port in self._ports.values()]
         self._ports.clear()
         for listener in self.listeners:
             listener.close()
         self.listeners = ()
+        return DeferredList(closed)
 
     # --- connections -----------------------------------------------------------------------
 
@@ -196,21 +196,21 @@ class Section(Service):
 
     # --- ending ----------------------------------------------------------------------------
 
-    def stopService(self) -> Deferred[None]:
-        """Stop listening and end every connection; fires when the last one is gone."""
+    def stopService(self) -> Deferred[Any]:
+        """Stop listening and end every connection; fires when all are gone."""
         wasRunning = self.running
         super().stopService()
-        self.stopListening()
+        closed = self.stopListening()
         self._events.publish(Unbound(self.settings.config.name))
         if wasRunning:
             self._counting.cancel()
             self._count()
         if not self.joins:
-            return succeed(None)
+            return closed
         self._empty = Deferred()
         for join in tuple(self.joins.values()):
             join.abort(Reason.STOPPED)
-        return self._empty
+        return DeferredList([closed, self._empty])
 
 
 class PortFactory(Factory):

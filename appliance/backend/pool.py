@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
 
 from appliance.backend.backend import Backend, Dialler, Target, dialError
@@ -54,8 +55,8 @@ class Pool:
             self.events.publish(Dialling(self.section, connection, str(target)))
             try:
                 protocol = await self.dialler.endpoint(target).connect(factory)
-            except CancelledError:
-                raise
+            except (CancelledError, ConnectingCancelledError):
+                raise CancelledError from None
             except Exception as error:
                 failure = DialFailed(self.section, connection, str(target), dialError(error))
                 self.events.publish(failure)

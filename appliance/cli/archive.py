@@ -32,7 +32,7 @@ SUCCESS, PENDING, CANCEL = 0x0000, 0xFF00, 0xFE00  # PS3.7 annex C
 OUT_OF_RESOURCES, INVALID_INSTANCE, CANNOT_UNDERSTAND = 0xA700, 0x0117, 0xC000
 LONGEST_PDU = 131072  # bytes; fewer, larger PDUs are cheaper, and dcmtk sends no longer ones
 MOST_ASSOCIATIONS = 100
-SAFE_UID = re.compile(r"[0-9.]{1,64}")
+SAFE_UID = re.compile(r"[0-9.]{1,64}")  # no file name but a harmless one
 
 
 @define

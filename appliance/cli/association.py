@@ -11,10 +11,11 @@ import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 
 from attrs import frozen
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
@@ -28,10 +29,7 @@ ADVICE = {
     (3, 2): "it has as many associations as it allows: try again later",
 }
 
-ABORTED = (
-    "the server aborted the association or closed the connection; "
-    "see the logs of the appliance and of the PACS"
-)
+SEE_LOGS = "see the logs of the appliance and of the PACS"
 
 Handlers = list[tuple[Any, ...]]
 
@@ -41,7 +39,10 @@ class AssociationError(Exception):
 
 
 class LostError(Exception):
-    """An answer did not come; the argument, where there is one, says why."""
+    """An answer did not come, and why."""
+
+    def __init__(self, why: str = "the server aborted or closed the connection") -> None:
+        super().__init__(why)
 
 
 @frozen
@@ -92,7 +93,9 @@ class _Overheard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
         """Take the exception that is being handled where this is logged."""
-        self.error = sys.exc_info()[1] or self.error
+        error = sys.exc_info()[1]
+        if error is not None:
+            self.error = error.with_traceback(None)  # which would keep the socket from its end
 
 
 @contextmanager
@@ -106,23 +109,27 @@ def associated(
     overheard = _Overheard()
     log = logging.getLogger("pynetdicom")
     log.addHandler(overheard)
+    begun = monotonic()
     try:
         association = _request(destination, contexts, handlers or [])
-        if not association.is_established:
-            raise AssociationError(_refusal(association, overheard.error, destination))
-        transport = association.dul.socket.socket
+        transport = association.dul.socket and association.dul.socket.socket
+        if not association.is_established or transport is None:
+            late = monotonic() - begun >= destination.timeout
+            error = overheard.error or (TimeoutError() if late else ConnectionAbortedError())
+            raise AssociationError(_refusal(association, error, destination))
+        # Command and data leave as two small writes: the second must not wait for an ACK.
+        transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             yield association
         except BaseException:
-            disconnect(association)
-            association.kill()
+            _end(association)
             raise
         else:
             association.release()
         finally:
             transport.close()  # pynetdicom leaves it open where the peer was gone first
     except LostError as lost:
-        raise AssociationError(_loss(lost, overheard.error, destination)) from lost
+        raise AssociationError(f"{destination}: {lost}; {SEE_LOGS}") from lost
     finally:
         log.removeHandler(overheard)
 
@@ -134,17 +141,28 @@ def _request(
     entity = AE(destination.calling)
     entity.connection_timeout = entity.acse_timeout = destination.timeout
     entity.dimse_timeout = destination.timeout
+    requested: list[Association] = []
     try:
         return entity.associate(
             destination.host,
             destination.port,
             contexts=contexts,
             ae_title=destination.called,
-            evt_handlers=handlers,
+            evt_handlers=[*handlers, (evt.EVT_REQUESTED, lambda e: requested.append(e.assoc))],
             tls_args=destination.tls and (destination.tls, destination.name or destination.host),
         )
     except OSError as error:
         raise AssociationError(explain(error, destination)) from error
+    except KeyboardInterrupt:
+        for association in requested:
+            _end(association)
+        raise
+
+
+def _end(association: Association) -> None:
+    """End the association and its threads, whatever they wait for."""
+    disconnect(association)
+    association.kill()
 
 
 def protection(association: Association) -> str:
@@ -164,10 +182,8 @@ def disconnect(association: Association) -> None:
             socket.socket.shutdown(transport, socket.SHUT_RDWR)
 
 
-def _refusal(
-    association: Association, error: BaseException | None, destination: Destination
-) -> str:
-    """Why an association was not established."""
+def _refusal(association: Association, error: BaseException, destination: Destination) -> str:
+    """Why an association was not established, which is C{error} if the server gave no reason."""
     if association.is_rejected:
         answer = association.acceptor.primitive
         words = f"{destination}: {answer.result_str.lower()}: {answer.reason_str.lower()}"
@@ -178,46 +194,12 @@ def _refusal(
             f"{destination}: it accepts none of the object types offered; "
             "enable these SOP classes and transfer syntaxes at the PACS"
         )
-    if error is not None:
-        return explain(error, destination)
-    if association.is_aborted:
-        return explain(ConnectionResetError(), destination)
-    return (
-        f"{destination}: connected, but no answer to the association request; "
-        "see whether the port wants TLS (--tls or --plain) and the server's log"
-    )
-
-
-def _loss(lost: LostError, error: BaseException | None, destination: Destination) -> str:
-    """Why an association ended before its time."""
-    if lost.args:
-        return f"{destination}: {lost}; see the logs of the appliance and of the PACS"
-    if error is not None:
-        return explain(error, destination)
-    return f"{destination}: {ABORTED}"
+    return explain(error, destination)
 
 
 def explain(error: BaseException, destination: Destination) -> str:
     """What C{error} means for a person who wanted to reach C{destination}."""
     match error:
-        case ssl.SSLCertVerificationError():
-            found = f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
-            advice = "check --ca (its certificate or authority) and --name (a name in it)"
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE"):
-            found = "it does not speak TLS"
-            advice = "use --plain, or the port that speaks TLS"
-        case ssl.SSLError() if "CERTIFICATE" in (error.reason or ""):
-            found = "it refused our certificate, or the lack of one"
-            advice = "give --cert and --key that it trusts"
-        case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
-            found = "it closed the connection"
-            other = (
-                "without TLS (try --plain)" if destination.tls else "with TLS (leave out --plain)"
-            )
-            advice = f"see its log; a port {other} or an address filter looks like this"
-        case ssl.SSLError():
-            found = f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
-            advice = "see the appliance's log for its side"
         case ConnectionRefusedError():
             found, advice = "nothing listens there", "check the port and that the appliance runs"
         case TimeoutError():
@@ -225,6 +207,22 @@ def explain(error: BaseException, destination: Destination) -> str:
             advice = "check the address, the firewall and whether the port wants TLS"
         case socket.gaierror():
             found, advice = "no such host name", "check the spelling and the name server"
+        case ssl.SSLEOFError() | ConnectionError():
+            found = "it aborted the association or closed the connection"
+            other = "without TLS (try --plain)" if destination.tls else "with TLS (omit --plain)"
+            advice = f"see its log; a port {other} or an address filter looks like this"
+        case ssl.SSLCertVerificationError():
+            found = f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
+            advice = "check --ca (its certificate or authority) and --name (a name in it)"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE"):
+            found, advice = "it does not speak TLS", "use --plain, or the port that speaks TLS"
+        case ssl.SSLError() if "CERTIFICATE" in (error.reason or ""):
+            found = "it refused our certificate, or the lack of one"
+            advice = "give --cert and --key that it trusts"
+        case ssl.SSLError():
+            found = f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+            advice = "see the appliance's log for its side"
         case _:
-            found, advice = str(error), "check the address and the network"
+            found = getattr(error, "strerror", None) or str(error)
+            advice = "check the address and the network"
     return f"{destination}: {found}; {advice}"

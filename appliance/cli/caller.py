@@ -43,11 +43,12 @@ def buildContext(ca: str | None, cert: str | None, key: str | None) -> SSL.Conte
         store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     if cert is not None:
         own, *further = loadCertificate(cert).chain
-        context.use_certificate(crypto.X509.from_cryptography(own))
+        context.use_certificate(own)
         for certificate in further:
-            context.add_extra_chain_cert(crypto.X509.from_cryptography(certificate))
+            context.add_extra_chain_cert(certificate)
         try:
-            context.use_privatekey(crypto.PKey.from_cryptography_key(loadKey(key or cert)))
+            context.use_privatekey(loadKey(key or cert))
+            context.check_privatekey()
         except SSL.Error as error:
             raise FileError(f"the key in {key or cert} is not that of {cert}") from error
     return context

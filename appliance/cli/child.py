@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from attrs import define, field
 
@@ -35,10 +36,9 @@ class Child:
     _ended: bool = field(default=False, init=False)
     _changed: threading.Condition = field(factory=threading.Condition, init=False)
 
-    def read(self) -> None:
-        """Collect the output to its end."""
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
+    def read(self, output: IO[str]) -> None:
+        """Collect C{output} to its end."""
+        with output:
             for line in output:
                 self._append([line.rstrip("\n")], ended=False)
         self._append([], ended=True)
@@ -106,7 +106,7 @@ def running(name: str, command: Sequence[str | Path], directory: Path) -> Iterat
     except OSError as error:
         raise ChildError(f"{name} cannot be started: {command[0]}: {error.strerror}") from error
     child = Child(name, process)
-    reader = threading.Thread(target=child.read, daemon=True)
+    reader = threading.Thread(target=child.read, args=[process.stdout], daemon=True)
     reader.start()
     try:
         yield child

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from appliance.cli.caller import Caller, buildContext
 from appliance.cli.send import hostAndPort, title
+from appliance.dicom.items import PDUError
 from appliance.health.echo import echo
 from appliance.health.result import TLS, Result, State
 from appliance.tls.certificate import MALFORMED, Certificate
@@ -88,7 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.tls is None:
         how += f", as is usual on this port ({'--plain' if encrypted else '--tls'} to change)"
     print(f"{arguments.calling} asks {arguments.called} at {where} {how}", flush=True)
-    result = _complete(_ask(arguments, caller))
+    try:
+        result = _complete(_ask(arguments, caller))
+    except PDUError as error:
+        return _complain(f"--calling or --called: {error}")
     for line in report(result, caller, datetime.now(UTC), colour=sys.stdout.isatty()):
         print(line)
     return 0 if result.alive else 1
@@ -128,16 +132,21 @@ def _complete(asking: Coroutine[Any, Any, Result]) -> Result:
     done: list[Result | Failure] = []
 
     def end(outcome: Result | Failure) -> None:
-        done.append(outcome)
-        reactor.callLater(0, reactor.stop)
+        if not done:
+            done.append(outcome)
+            reactor.stop()
+
+    def interrupt() -> None:
+        if not done:
+            done.append(Failure(KeyboardInterrupt()))
 
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(asking).addBoth(end))
+    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
     reactor.run()
-    if not done:
-        raise KeyboardInterrupt
-    if isinstance(done[0], Failure):
-        done[0].raiseException()
-    return done[0]
+    outcome = done[0]
+    if isinstance(outcome, Failure):
+        outcome.raiseException()
+    return outcome
 
 
 def report(result: Result, caller: Caller | None, now: datetime, *, colour: bool) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 
 MODULES = frozenset({"pynetdicom", "pydicom", "numpy", "PIL"})
@@ -41,7 +42,8 @@ def keepSecrets() -> None:
     import pydicom.config
     from pynetdicom import _config
 
-    # Validation while reading quotes the offending value in a warning.
+    # Validation while reading quotes the offending value; a damaged header only makes noise.
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    warnings.filterwarnings("ignore", module="pydicom")
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False

@@ -23,11 +23,16 @@ ENDS = (signal.SIGTERM, signal.SIGINT)
 def addArguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
     add = parser.add_argument
-    add("--port", type=int, default=11112, help="port to listen on; 0 takes a free one (11112)")
-    add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    add("--aet", metavar="AET", type=title, default="PACS", help="its AE title (PACS)")
+    add(
+        "--port",
+        type=int,
+        default=11112,
+        help="port to listen on; 0 takes a free one (default: 11112)",
+    )
+    add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    add("--aet", metavar="AET", type=title, default="PACS", help="its AE title (default: PACS)")
     add("--out", metavar="DIR", type=Path, help="keep the objects in this directory")
-    add("--worklist", metavar="N", type=int, default=3, help="entries of the worklist (3)")
+    add("--worklist", metavar="N", type=int, default=3, help="entries of the worklist (default: 3)")
     add("--require-called-aet", action="store_true", help="reject calls to other AE titles")
 
 

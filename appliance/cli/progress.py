@@ -74,14 +74,20 @@ class Progress:
     def draw(self) -> None:
         """Bring the bar up to date, on a terminal."""
         if self.output.isatty():
-            with self._lock:
-                print(CLEAR + self.bar(), end="", file=self.output, flush=True)
+            self._write(self.bar())
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        self._write("")
 
     def say(self, line: str) -> None:
         """Print a whole line, in the bar's place on a terminal."""
+        self._write(f"{line}\n")
+
+    def _write(self, text: str) -> None:
         with self._lock:
-            clear = CLEAR if self.output.isatty() else ""
-            print(clear + line, file=self.output, flush=True)
+            before = CLEAR if self.output.isatty() else ""
+            print(before + text, end="", file=self.output, flush=True)
 
 
 @contextmanager
@@ -93,7 +99,7 @@ def every(seconds: float, call: Callable[[], None]) -> Iterator[None]:
         while not ended.wait(seconds):
             call()
 
-    thread = threading.Thread(target=repeat, daemon=True)
+    thread = threading.Thread(target=repeat, name="every", daemon=True)
     thread.start()
     try:
         yield

@@ -30,19 +30,19 @@ READY = 20.0  # seconds that a program may take until it is ready
 
 CERTIFICATE = "Butterfly_SCP_Cert.pem"
 CONFIGURATION = "butterfly-tls.conf"
-GUIDE = f"""\
+GUIDE = """\
 sslVersion = TLSv1.2
 
 [DICOM STORE]
-accept = {HOST}:{{store}}
-connect = {HOST}:{{pacs}}
-cert = {CERTIFICATE}
+accept = 127.0.0.1:{store}
+connect = 127.0.0.1:{pacs}
+cert = Butterfly_SCP_Cert.pem
 key = Butterfly_SCP_Key.pem
 
 [DICOM DMWL]
-accept = {HOST}:{{worklist}}
-connect = {HOST}:{{pacs}}
-cert = {CERTIFICATE}
+accept = 127.0.0.1:{worklist}
+connect = 127.0.0.1:{pacs}
+cert = Butterfly_SCP_Cert.pem
 key = Butterfly_SCP_Key.pem
 """
 
@@ -80,14 +80,11 @@ def play(directory: Path) -> bool:
                         appliance.waitFor(rf"Service \[{section}\] serves", READY)
                     step.detail = f"{HOST}:{store} and {HOST}:{worklist}"
                 scanner = Scanner(HOST, directory / CERTIFICATE, store, worklist)
-                try:
-                    examine(scanner, objects, received, report)
-                except AssociationError as error:
-                    raise ScenarioError(
-                        f"{error}\nthe appliance said:\n{appliance.tail()}"
-                    ) from error
+                examine(scanner, objects, received, report)
     except ChildError as error:
         raise ScenarioError(str(error)) from error
+    except AssociationError as error:
+        raise ScenarioError(f"{error}\nthe appliance said:\n{appliance.tail()}") from error
     print(f"\nThe appliance's log:\n{appliance.tail()}\n\n{report.table()}")
     return report.good
 

@@ -30,11 +30,23 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--tls", action="store_true", default=True, help="use TLS (the default)")
     mode.add_argument("--plain", dest="tls", action="store_false", help="use no TLS")
-    add("--calling", metavar="AET", type=title, default="BUTTERFLY", help="our AE title")
-    add("--called", metavar="AET", type=title, default="ANY-SCP", help="the PACS's AE title")
-    add("--ca", metavar="PEM", help="trust this authority or server certificate, and no other")
-    add("--cert", metavar="PEM", help="our own certificate, for a server that asks for one")
-    add("--key", metavar="PEM", help="its private key (default: in the --cert file)")
+    add(
+        "--calling",
+        metavar="AET",
+        type=title,
+        default="BUTTERFLY",
+        help="our AE title (default: BUTTERFLY)",
+    )
+    add(
+        "--called",
+        metavar="AET",
+        type=title,
+        default="ANY-SCP",
+        help="the PACS's AE title (default: ANY-SCP)",
+    )
+    add("--ca", metavar="FILE", help="trust this authority or server certificate, and no other")
+    add("--cert", metavar="FILE", help="our own certificate, for a server that asks for one")
+    add("--key", metavar="FILE", help="its private key (default: in the --cert file)")
     add("--name", metavar="HOST", default="", help="the name in the certificate (default: HOST)")
     add(
         "--timeout",

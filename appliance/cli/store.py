@@ -7,12 +7,12 @@ patient is never read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from attrs import frozen
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 from pynetdicom import _config, build_context, evt
@@ -33,6 +33,7 @@ from appliance.cli.progress import Progress, every, inWords
 _config.STORE_SEND_CHUNKED_DATASET = True
 
 MOST_CONTEXTS = 128  # of an association: their identifiers are the odd numbers below 256
+UID_CHARACTERS = re.compile(r"[0-9.]{1,64}")
 TICK = 0.2  # seconds between two looks at the progress
 ACCEPTED = ("Success", "Warning")
 
@@ -80,13 +81,22 @@ def readObject(path: Path) -> StoredObject | None:
     """
     try:
         meta = read_file_meta_info(path)
-        sopClass, transferSyntax = meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID
         instance = meta.MediaStorageSOPInstanceUID
-    except (InvalidDicomError, AttributeError, ValueError, EOFError):
+        sopClass, transferSyntax = meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID
+    except OSError:
+        raise
+    except Exception:  # pydicom has no error of its own for a header that is damaged
         return None
-    if not instance or sopClass == MediaStorageDirectoryStorage:
+    if not all(map(_isUID, (instance, sopClass, transferSyntax))):
+        return None
+    if sopClass == MediaStorageDirectoryStorage:
         return None
     return StoredObject(path, instance, sopClass, transferSyntax, path.stat().st_size)
+
+
+def _isUID(value: object) -> bool:
+    """True for what can stand in a presentation context; the fine print is the PACS's to judge."""
+    return isinstance(value, UID) and UID_CHARACTERS.fullmatch(value) is not None
 
 
 def batches(objects: Sequence[StoredObject]) -> Iterator[list[StoredObject]]:
@@ -122,13 +132,14 @@ def deliver(
             with every(TICK, partial(_watch, association, destination, progress)):
                 for stored in batch:
                     try:
-                        yield stored, store(association, stored)
+                        outcome = store(association, stored)
                     except LostError as lost:
-                        if progress.still > destination.timeout:
-                            raise LostError(
-                                f"nothing moved for {destination.timeout:g} s"
-                            ) from lost
-                        raise
+                        if progress.still <= destination.timeout:
+                            raise
+                        why = f"nothing moved for {destination.timeout:g} s"
+                        raise LostError(why) from lost
+                    yield stored, outcome
+        progress.clear()
 
 
 def _watch(association: Association, destination: Destination, progress: Progress) -> None:
@@ -150,6 +161,8 @@ def store(association: Association, stored: StoredObject) -> Outcome:
         answer = association.send_c_store(stored.path)
     except OSError as error:
         raise LostError(f"a file could not be read: {error.strerror}") from error
+    except RuntimeError as error:  # pynetdicom's word for an association that ended before
+        raise LostError from error
     if "Status" not in answer:
         raise LostError
     category = code_to_category(answer.Status)

@@ -11,7 +11,6 @@ from typing import cast
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
@@ -61,21 +60,22 @@ class Ending:
 class Conversation(Protocol):
     """A client's protocol that closes its connection when it has heard enough.
 
-    C{error} is why the connection ended.
+    C{error} is why the connection ended, or why there was none.
     """
 
     error: BaseException | None = None
 
     def __init__(self) -> None:
+        self._over = False
         self._waiting: list[Deferred[None]] = []
 
     def whenOver(self) -> Deferred[None]:
-        """Fires when there is no connection, now or at last."""
+        """Fires when the connection is gone, or has not come about."""
         over: Deferred[None] = Deferred()
-        if self.connected:
-            self._waiting.append(over)
-        else:
+        if self._over:
             over.callback(None)
+        else:
+            self._waiting.append(over)
         return over
 
     def stop(self) -> None:
@@ -87,6 +87,7 @@ class Conversation(Protocol):
         """Keep why it ended and tell who waits for it."""
         self.connected = 0
         self.error = reason.value
+        self._over = True
         waiting, self._waiting = self._waiting, []
         for over in waiting:
             over.callback(None)
@@ -111,25 +112,24 @@ async def hold(
     factory.noisy = prompt.noisy = False
     expired = False
 
-    def expire() -> None:
-        nonlocal expired
-        expired = True
+    def drop() -> None:
         connecting.cancel()
         conversation.stop()
 
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        drop()
+
     deadline = clock.callLater(timeout, expire)
     connecting = endpoint.connect(prompt)
+    connecting.addErrback(conversation.connectionLost)
     try:
-        await connecting
         await conversation.whenOver()
-    except (CancelledError, ConnectingCancelledError) as error:
-        if expired:
-            return Ending(error, expired)
-        conversation.stop()
+    except CancelledError:
+        drop()
         await conversation.whenOver()
-        raise CancelledError from None
-    except Exception as error:
-        return Ending(error, expired)
+        raise
     finally:
         if deadline.active():
             deadline.cancel()

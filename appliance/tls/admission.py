@@ -38,8 +38,12 @@ def keyTypes(hello: ClientHello, tls: TLSConfig) -> frozenset[str]:
         kinds = (_keyType(suiteName(suite)) for suite in hello.cipherSuites)
         return frozenset(kind for kind in kinds if kind is not None)
     schemes = frozenset(hello.signatureAlgorithms)
-    ecdsa = schemes & _EDWARDS_SCHEMES or any(scheme & 0xFF == 3 for scheme in schemes)
-    return frozenset({"RSA"} if schemes & _RSA_SCHEMES else ()) | ({"ECDSA"} if ecdsa else set())
+    found = set()
+    if schemes & _RSA_SCHEMES:
+        found.add("RSA")
+    if schemes & _EDWARDS_SCHEMES or any(scheme & 0xFF == 3 for scheme in schemes):
+        found.add("ECDSA")
+    return frozenset(found)
 
 
 def _keyType(suite: str) -> str | None:

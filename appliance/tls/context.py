@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 
 from appliance.config.model import Problem, Severity, TLSConfig, Where
 from appliance.config.sslops import SSL_OPS
@@ -101,10 +101,9 @@ def _verification(context: SSL.Context, tls: TLSConfig, material: Material) -> N
         return
     if tls.caFile or tls.caPath:
         context.load_verify_locations(tls.caFile, tls.caPath)
-    if not tls.client and material.authorities:
-        context.set_client_ca_list(
-            [crypto.X509.from_cryptography(a).get_subject() for a in material.authorities]
-        )
+    if not tls.client:
+        for authority in material.authorities:
+            context.add_client_ca(authority)
     mode = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
     setVerifier(context, mode, Judge(tls, material.authorities))
 

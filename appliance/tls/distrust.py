@@ -98,8 +98,11 @@ def rejected(verifyError: str, tls: TLSConfig) -> Refusal:
     words = verifyError.lower()
     for part, kind, found, advice in _VERDICTS:
         if part in words:
-            usage = "serverAuth" if tls.client else "clientAuth"
-            return Refusal(kind, found, advice.format(file=trusted(tls), usage=usage))
+            names = {
+                "file": trusted(tls),
+                "usage": "serverAuth" if tls.client else "clientAuth",
+            }
+            return Refusal(kind, found.format(**names), advice.format(**names))
     return Refusal(
         RefusalKind.CERTIFICATE_INVALID,
         f"has a certificate that was rejected ({verifyError or 'no reason given'})",

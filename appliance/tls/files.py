@@ -69,8 +69,8 @@ def securityLevel(tls: TLSConfig) -> int:
 def inspect(tls: TLSConfig, now: datetime) -> tuple[Material, tuple[Problem, ...]]:
     """Read a section's files, and say all that is wrong with them at once.
 
-    C{now} is aware, in UTC. The pair is there when certificate and key could be read and belong together,
-    even if another problem forbids their use.
+    C{now} is aware, in UTC. The pair is there when certificate and key could be read and belong
+    together, even if another problem forbids their use.
     """
     problems: list[Problem] = []
 

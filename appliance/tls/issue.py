@@ -152,8 +152,8 @@ class _Draft:
         )
         yield x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False
         if by is not None:
-            authority = by.key.public_key()
-            yield x509.AuthorityKeyIdentifier.from_issuer_public_key(authority), False
+            signer = by.key.public_key()
+            yield x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), False
         if not self.authority:
             both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
             yield x509.ExtendedKeyUsage(both), False

@@ -40,7 +40,7 @@ def otherVersion(
     lines = admission.lines(hello, tls, ciphers, keyType)
     if version > tls.maximum:
         found = f"offers {_versionText(version)} at least, and this section allows {allowed(tls)}"
-        advice = f"write {_quoted(lines)} in its section" if lines else "update OpenSSL here"
+        advice = f"write {_quoted(lines)} in this section" if lines else "update OpenSSL here"
     else:
         found = f"offers {_versionText(version)} at most, and this section allows {allowed(tls)}"
         if version >= tls.minimum:
@@ -48,7 +48,7 @@ def otherVersion(
         advice = "update the sender"
         if lines:
             advice += (
-                f"; to admit it all the same write {_quoted(lines)} in its section, "
+                f"; to admit it all the same write {_quoted(lines)} in this section, "
                 "which lets an attacker on the network weaken the encryption"
             )
     return Refusal(RefusalKind.OLD_VERSION, found, advice)
@@ -70,9 +70,9 @@ def otherCiphers(
         advice = "update the sender"
     elif lines:
         found = f"offers only cipher suites that this section does not allow, {_suites(hello)}"
-        advice = f"update the sender, or admit it with {_quoted(lines)} in its section"
-        if "NULL" in lines[-1]:
-            advice += ", which does not encrypt"
+        advice = f"update the sender, or admit it with {_quoted(lines)} in this section"
+        if any(line.endswith(("=0", "= 0")) for line in lines):
+            advice += ", which gives up encryption for it"
     else:
         found = "offers no key exchange group or signature algorithm that this section can use"
         advice = (
@@ -84,7 +84,8 @@ def otherCiphers(
 
 
 def _quoted(lines: tuple[str, ...]) -> str:
-    return " and ".join(f"'{line}'" for line in lines)
+    *most, last = (f"'{line}'" for line in lines)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _suites(hello: ClientHello) -> str:

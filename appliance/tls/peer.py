@@ -96,7 +96,7 @@ class Facts:
             section,
             connection,
             remote,
-            texts[-1],
+            texts[0],
             refusal.kind.value,
             refusal.found,
             refusal.advice,

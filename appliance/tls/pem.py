@@ -43,7 +43,7 @@ def loadCertificate(path: str) -> Certificate:
     try:
         return Certificate.of(certificates)
     except MALFORMED as error:
-        raise FileError(f"the certificate in {path} is damaged: {error}") from error
+        raise _damaged("certificate", path) from error
 
 
 def _certificates(path: str) -> list[x509.Certificate]:
@@ -55,10 +55,7 @@ def _certificates(path: str) -> list[x509.Certificate]:
         if not labels:
             return _binaryCertificates(path, data)
     except ValueError as error:
-        raise FileError(
-            f"a certificate in {path} is damaged: {error}",
-            advice="copy the file again, as it was issued",
-        ) from error
+        raise _damaged("certificate", path) from error
     raise FileError(
         f"no certificate in {path}, only {_listed(labels)}",
         "a '-----BEGIN CERTIFICATE-----'",
@@ -88,6 +85,13 @@ def _pkcs12(path: str, data: bytes, label: str) -> PKCS12KeyAndCertificates:
         raise FileError(f"{path} is not PEM", f"a '-----BEGIN {label}-----'") from error
 
 
+def _damaged(what: str, path: str) -> FileError:
+    return FileError(
+        f"a {what} in {path} is damaged, or of an unknown kind",
+        advice="copy the file again, as it was issued",
+    )
+
+
 def _listed(labels: Sequence[bytes]) -> str:
     return " and ".join(dict.fromkeys(label.decode() for label in labels))
 
@@ -114,10 +118,7 @@ def loadKey(path: str) -> PrivateKey:
             f"take it off: openssl pkey -in {shlex.quote(path)} -out NEW.pem",
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise FileError(
-            f"the private key in {path} is damaged: {error}",
-            advice="copy the file again, as it was issued",
-        ) from error
+        raise _damaged("private key", path) from error
     if not isinstance(key, PrivateKey):
         raise FileError(f"no private key for TLS in {path}", "an RSA, ECDSA or EdDSA one")
     return key

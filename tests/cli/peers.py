@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import io
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from time import sleep
 from unittest import TestCase
@@ -21,6 +23,7 @@ from attrs import frozen
 
 from appliance.cli.child import Child, running
 from appliance.cli.main import Command, command
+from appliance.cli.phantom import study
 
 READY = 20.0
 """Seconds that a program may take to be ready."""
@@ -69,6 +72,14 @@ def directoryFor(case: TestCase) -> Path:
     return Path(directory.name)
 
 
+@cache
+def phantom(frames: int = 3) -> tuple[Path, ...]:
+    """The files of a phantom's study, made once and gone when the tests are."""
+    directory = tempfile.mkdtemp(prefix="butterfly-tls-phantom-")
+    atexit.register(shutil.rmtree, directory)
+    return study(Path(directory), frames=frames)
+
+
 def freePort() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:
@@ -86,7 +97,7 @@ def pacs(directory: Path, *argv: str | Path) -> Iterator[tuple[Child, int]]:
 
 @contextmanager
 def storescp(directory: Path, *options: str | Path) -> Iterator[int]:
-    """dcmtk's storage server, and its port; it writes into C{directory}."""
+    """The storage server of dcmtk, and its port; it writes into C{directory}."""
     port = freePort()
     argv = [program("storescp"), "-v", "+xa", "-od", str(directory), *map(str, options), str(port)]
     with running("storescp", argv, directory):

@@ -12,13 +12,13 @@ import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.cli.child import running
-from appliance.cli.phantom import study
 from appliance.cli.scenario import dataSetDigest
 from tests.cli.peers import (
     READY,
     butterfly,
     directoryFor,
     pacs,
+    phantom,
     program,
     runCommand,
 )
@@ -49,7 +49,7 @@ class PacsTests(SynchronousTestCase):
     def test_store(self) -> None:
         """It keeps what dcmtk sends in each encoding, and logs nothing of the patient."""
         received = self.directory / "received"
-        files = study(self.directory / "study", frames=2)
+        files = phantom()
         proposals = {"-xe": files[0], "-xi": files[1], "-xy": files[5]}
         with pacs(self.directory, "--out", received) as (child, port):
             for proposal, sent in proposals.items():
@@ -65,7 +65,7 @@ class PacsTests(SynchronousTestCase):
     def test_whole(self) -> None:
         """Nothing but finished objects is in its directory."""
         received = self.directory / "received"
-        files = study(self.directory / "study", frames=1)
+        files = phantom()
         with pacs(self.directory, "--out", received) as (_, port):
             runCommand("send", f"127.0.0.1:{port}", "--plain", *files)
         self.assertEqual({path.suffix for path in received.iterdir()}, {".dcm"})
@@ -129,7 +129,7 @@ class PacsTests(SynchronousTestCase):
     def test_diskFull(self) -> None:
         """An object that cannot be written is answered with a failure, and it serves on."""
         received = self.directory / "received"
-        files = study(self.directory / "study", frames=1)
+        files = phantom()
         with pacs(self.directory, "--out", received) as (child, port):
             received.rmdir()
             answer = runCommand("send", f"127.0.0.1:{port}", "--plain", files[3])

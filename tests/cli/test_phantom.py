@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from functools import cache
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -17,27 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.cli import ultrasound
 from appliance.cli.phantom import study
-from tests.cli.peers import directoryFor, program
+from tests.cli.peers import directoryFor, phantom, program
 
 FRAMES = 3
-
-
-@cache
-def _directory() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="butterfly-tls-phantom-")
-
-
-@cache
-def small() -> tuple[Path, ...]:
-    """A study with short cines, made once."""
-    return study(Path(_directory().name), frames=FRAMES)
-
-
-def tearDownModule() -> None:
-    """Remove the study."""
-    small.cache_clear()
-    _directory().cleanup()
-    _directory.cache_clear()
 
 
 class StudyTests(SynchronousTestCase):
@@ -45,7 +24,7 @@ class StudyTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Read the objects back with pydicom."""
-        self.objects = [pydicom.dcmread(path) for path in small()]
+        self.objects = [pydicom.dcmread(path) for path in phantom(FRAMES)]
 
     def test_kinds(self) -> None:
         """There are single frames and cines, uncompressed in both codings and as JPEG."""
@@ -118,7 +97,7 @@ class StudyTests(SynchronousTestCase):
     def test_seed(self) -> None:
         """The same seed gives the same bytes, another one other objects."""
         again = study(directoryFor(self), frames=1)
-        self.assertEqual(again[0].read_bytes(), small()[0].read_bytes())
+        self.assertEqual(again[0].read_bytes(), phantom(FRAMES)[0].read_bytes())
         other = study(directoryFor(self), seed=2, frames=1)
         self.assertNotEqual(
             pydicom.dcmread(other[0]).SOPInstanceUID, self.objects[0].SOPInstanceUID
@@ -127,7 +106,7 @@ class StudyTests(SynchronousTestCase):
     @pytest.mark.real
     def test_dcmtk(self) -> None:
         """Dcmtk reads every object to its end without a complaint."""
-        for path in small():
+        for path in phantom(FRAMES):
             made = subprocess.run(
                 [program("dcmdump"), "-q", "--load-all", path],
                 capture_output=True,

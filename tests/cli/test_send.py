@@ -22,23 +22,31 @@ from pynetdicom import AllStoragePresentationContexts
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.cli.association import AssociationError, Destination, explain
+from appliance.cli.child import running
 from appliance.cli.phantom import study
 from appliance.cli.progress import Progress
 from appliance.cli.send import hostAndPort, seconds, title
-from appliance.cli.store import StoredObject, batches, deliver, files, readObject
+from appliance.cli.store import batches, contextsFor, deliver, files, readObject
 from tests.cli.peers import (
     Said,
     answering,
+    butterfly,
     directoryFor,
     freePort,
     pacs,
+    phantom,
     runCommand,
     storescp,
 )
 from tests.material import ca, client, server, write, writeAuthority
 
-REJECTED = bytes.fromhex("03 00 00000004 00")  # A-ASSOCIATE-RJ, PS3.8 9.3.4; result and so on follow
+REJECTED = bytes.fromhex(
+    "03 00 00000004 00"
+)  # A-ASSOCIATE-RJ, PS3.8 9.3.4; result and so on follow
 ABORTED = bytes.fromhex("07 00 00000004 0000 00 00")  # A-ABORT
+
+# Where connecting fails, pynetdicom drops the socket without closing it.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -75,9 +83,7 @@ class FindTests(SynchronousTestCase):
     def test_directories(self) -> None:
         """A directory stands for all files below it, in order."""
         (self.directory / "notes.txt").write_text("no object")
-        self.assertEqual(
-            list(files([self.directory])), [*self.study, self.directory / "notes.txt"]
-        )
+        self.assertEqual(list(files([self.directory])), [*self.study, self.directory / "notes.txt"])
 
     def test_notDICOM(self) -> None:
         """A file without a DICOM header, and an empty one, is no object."""
@@ -85,6 +91,16 @@ class FindTests(SynchronousTestCase):
             path = self.directory / "other"
             path.write_bytes(content)
             self.assertIsNone(readObject(path))
+
+    @pytest.mark.filterwarnings("ignore::UserWarning")  # of pydicom; a command turns them off
+    def test_damaged(self) -> None:
+        """A header that is damaged in any way makes a file no object, not a failure."""
+        whole = self.study[3].read_bytes()[:400]
+        path = self.directory / "damaged"
+        for position in range(128, 330):
+            path.write_bytes(whole[:position] + b"\xa5" + whole[position + 1 :])
+            stored = readObject(path)
+            self.assertEqual(len(contextsFor([stored])) if stored else 1, 1)
 
     def test_object(self) -> None:
         """An object tells its SOP class, encoding and size, and nothing of the patient."""
@@ -118,14 +134,14 @@ class ExplainTests(SynchronousTestCase):
             (ConnectionRefusedError(), "nothing listens there; check the port"),
             (TimeoutError(), "no answer within 30 s; check the address"),
             (socket.gaierror(), "no such host name; check the spelling"),
-            (ConnectionResetError(), "it closed the connection; see its log; a port without TLS"),
+            (ConnectionResetError(), "closed the connection; see its log; a port without TLS"),
             (certificate, "refused our certificate, or the lack of one; give --cert and --key"),
             (other, "TLS failed: no shared cipher; see the appliance's log"),
             (OSError(101, "Network is unreachable"), "Network is unreachable; check the address"),
         ):
             self.assertIn(words, explain(error, destination))
         plain = explain(ConnectionResetError(), evolve(destination, tls=None))
-        self.assertIn("a port with TLS (leave out --plain)", plain)
+        self.assertIn("a port with TLS (omit --plain)", plain)
 
 
 @pytest.mark.real
@@ -134,7 +150,7 @@ class RefusalTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """A small object to send."""
-        self.path = study(directoryFor(self), frames=1)[3]
+        self.path = phantom()[3]
 
     def send(self, port: int, *options: str | Path) -> Said:
         """Send the object."""
@@ -174,7 +190,8 @@ class RefusalTests(SynchronousTestCase):
                 connection.sendall(answer)
 
             with answering(abort) as port:
-                self.assertIn("it closed the connection; see its log", self.send(port, "--plain").err)
+                said = self.send(port, "--plain")
+                self.assertIn("it aborted the association or closed the connection", said.err)
 
     def test_silent(self) -> None:
         """A server that says nothing is given up after the time limit."""
@@ -183,7 +200,26 @@ class RefusalTests(SynchronousTestCase):
         with answering(lambda _: over.wait(20) and None) as port:
             said = self.send(port, "--plain", "--timeout", "0.5")
             over.set()
-        self.assertIn("no answer to the association request; see whether the port wants TLS", said.err)
+        self.assertIn("no answer within 0.5 s; check the address, the firewall and", said.err)
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C ends the wait for a silent server at once."""
+        asked, over = threading.Event(), threading.Event()
+        self.addCleanup(over.set)
+
+        def listenOnly(connection: socket.socket) -> None:
+            connection.recv(65536)
+            asked.set()
+            over.wait(20)
+
+        with answering(listenOnly) as port:
+            command = butterfly("send", f"127.0.0.1:{port}", "--plain", self.path)
+            with running("send", command, self.path.parent) as sending:
+                self.assertTrue(asked.wait(20))
+                sending.process.send_signal(signal.SIGINT)
+                self.assertEqual(sending.process.wait(10), 130)
+            over.set()
+        self.assertEqual(sending.lines, ["interrupted"])
 
     def test_plainServer(self) -> None:
         """TLS to a port that answers without it."""
@@ -229,11 +265,7 @@ class TLSTests(SynchronousTestCase):
         self.received = self.directory / "received"
         self.received.mkdir()
         self.cert, self.key = write(self.directory, "server", server())
-        self.study = study(self.directory / "study", frames=2)
-
-    def storescp(self, *options: str | Path) -> object:
-        """dcmtk's server with our key pair; C{-ic} asks for no client certificate."""
-        return storescp(self.received, "+tls", self.key, self.cert, *options)
+        self.study = phantom()
 
     def test_unverified(self) -> None:
         """All objects arrive with their pixels as they are; that nothing was verified is said."""
@@ -292,9 +324,9 @@ class DeliveryTests(SynchronousTestCase):
     """What becomes of several objects."""
 
     def setUp(self) -> None:
-        """A small study."""
+        """A study with a large cine."""
         self.directory = directoryFor(self)
-        self.study = study(self.directory / "study", frames=64)
+        self.study = phantom(frames=64)
 
     def test_encodingNotAccepted(self) -> None:
         """What the server does not take fails by itself; the rest is stored."""
@@ -373,19 +405,14 @@ class DeliveryTests(SynchronousTestCase):
 
     def test_mixture(self) -> None:
         """In a directory other files are left out; one that was named makes the status 1."""
-        (self.directory / "study" / "notes.txt").write_text("no object")
+        notes = self.directory / "notes.txt"
+        notes.write_text("no object")
+        shutil.copy(self.study[3], self.directory)
         with pacs(self.directory) as (_, port):
             send = partial(runCommand, "send", f"127.0.0.1:{port}", "--plain")
-            walked = send(self.study[3].parent)
-            named = send(self.study[3], self.directory / "study" / "notes.txt", "-v")
+            walked = send(self.directory)
+            named = send(self.study[3], notes, "-v")
         self.assertEqual(walked.status, 0)
         self.assertIn("1 files left out: they are not DICOM objects (-v names them)", walked.out)
         self.assertEqual(named.status, 1)
         self.assertIn("notes.txt", named.out)
-
-
-def some(path: Path) -> StoredObject:
-    """The object in C{path}."""
-    stored = readObject(path)
-    assert stored is not None
-    return stored

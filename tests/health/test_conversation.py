@@ -1,15 +1,42 @@
 from __future__ import annotations
 
+import socket
 from typing import cast
 
 from twisted.internet import error
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from appliance.health.conversation import Conversation, Ending, Wrapper, hold
 from tests.health.memory import accept, refuse
+
+QUICKACK = (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+class SocketLike:
+    """Keeps the options that are set."""
+
+    def __init__(self) -> None:
+        self.options: list[tuple[int, int, int]] = []
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """Set an option."""
+        self.options.append((level, option, value))
+
+
+@implementer(IStreamClientEndpoint)
+class Lookup:
+    """An endpoint that looks a name up, for ever."""
+
+    def connect(self, _factory: object) -> Deferred[IProtocol]:
+        """Begin."""
+        looking: Deferred[IProtocol] = Deferred()
+        looking.addErrback(lambda _: fail(error.DNSLookupError()))
+        return looking
 
 
 class HoldTests(SynchronousTestCase):
@@ -73,6 +100,16 @@ class HoldTests(SynchronousTestCase):
         self.assertTrue(self.reactor.connectors[-1].stoppedConnecting)
         self.assertNothingLeft()
 
+    def test_cancelLookup(self) -> None:
+        """Cancelling stays cancelling when the endpoint makes another error of it.
+
+        As C{HostnameEndpoint} does while it looks the name up.
+        """
+        endpoint = Lookup()
+        held = Deferred.fromCoroutine(hold(self.reactor, endpoint, self.conversation, timeout=5))
+        held.cancel()
+        self.failureResultOf(held, CancelledError)
+
     def test_cancelTalk(self) -> None:
         """Cancelling drops the connection."""
         transport = accept(self.reactor)
@@ -103,3 +140,19 @@ class HoldTests(SynchronousTestCase):
         accept(self.reactor)
         self.assertEqual(len(wrapped), 1)
         self.assertTrue(self.conversation.connected)
+
+
+class PromptnessTests(SynchronousTestCase):
+    """Acknowledging at once."""
+
+    def test_quickAck(self) -> None:
+        """The socket is told to acknowledge at once, in the beginning and after each read."""
+        reactor = MemoryReactorClock()
+        endpoint = TCP4ClientEndpoint(reactor, "192.0.2.1", 104)
+        held = Deferred.fromCoroutine(hold(reactor, endpoint, Conversation(), timeout=5))
+        transport = accept(reactor, socketLike := SocketLike())
+        self.assertEqual(socketLike.options, [QUICKACK])
+        transport.protocol.dataReceived(b"x")
+        self.assertEqual(socketLike.options, [QUICKACK, QUICKACK])
+        transport.hangUp()
+        self.successResultOf(held)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from pathlib import Path
-
 from attrs import frozen
 from OpenSSL import SSL
 
@@ -13,8 +10,6 @@ from appliance.tls.binding import setGroups
 from appliance.tls.certificate import KeyPair, Material
 from appliance.tls.context import build
 from appliance.tls.verify import Verdicts
-
-NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @frozen
@@ -26,10 +21,9 @@ class Outcome:
     verifyError: str | None
 
 
-def section(tls: TLSConfig, pair: KeyPair, *authorities: KeyPair) -> SSL.Connection:
+def section(tls: TLSConfig, pair: KeyPair) -> SSL.Connection:
     """The server's end of a connection to a section."""
-    material = Material(pair, tuple(each.certificate.chain[0] for each in authorities))
-    connection = SSL.Connection(build("test", Where("test.conf"), tls, material), None)
+    connection = SSL.Connection(build("test", Where("test.conf"), tls, Material(pair)), None)
     connection.set_app_data(Verdicts())
     connection.set_accept_state()
     return connection
@@ -42,7 +36,6 @@ def client(
     maximum: TLSVersion = TLSVersion.TLSv1_3,
     pair: KeyPair | None = None,
     verify: bool = False,
-    trusted: Path | None = None,
     groups: str = "",
     serverName: str = "",
 ) -> SSL.Connection:

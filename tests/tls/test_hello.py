@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,7 +20,7 @@ def records(message: bytes, cuts: list[int]) -> bytes:
     edges = [0, *sorted({cut % len(message) for cut in cuts}), len(message)]
     return b"".join(
         b"\x16\x03\x01" + (end - start).to_bytes(2, "big") + message[start:end]
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in pairwise(edges)
     )
 
 
@@ -125,7 +127,7 @@ class OddTests(SynchronousTestCase):
         """SSLv2 greetings, other messages and records, DICOM and HTTP are no hello."""
         for data in (
             bytes.fromhex("802e0103010015000000100100800700c0") + bytes(40),
-            HELLO.replace(b"\x01", b"\x02", 3),
+            HELLO[:5] + b"\x02" + HELLO[6:],
             b"\x17" + HELLO[1:],
             b"\x16\x02" + HELLO[2:],
             b"\x01\x00\x00\x00\x00\xcd\x00\x01" + bytes(200),

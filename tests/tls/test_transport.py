@@ -8,7 +8,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import Factory, Protocol
@@ -90,15 +90,25 @@ class ViewRecorder(HalfRecorder):
 
 
 class One(Factory):
-    """Builds one given protocol."""
+    """Builds one given protocol, and others of its kind for whoever comes later."""
 
     noisy = False
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Recorder) -> None:
         self._protocol = protocol
+        self.built: list[Recorder] = []
 
     def buildProtocol(self, addr: Any) -> Protocol:
-        return self._protocol
+        built = type(self._protocol)() if self.built else self._protocol
+        self.built.append(built)
+        return built
+
+    def end(self) -> Deferred[Any]:
+        """Reset whatever is still connected; fires when all is gone."""
+        alive = [built for built in self.built if not built.lost.called]
+        for built in alive:
+            built.transport.abortConnection()
+        return DeferredList([built.lost for built in alive])
 
 
 class Loopback(TestCase):
@@ -127,23 +137,15 @@ class Loopback(TestCase):
     ) -> None:
         """Connect C{client} to C{server}; the handshake is still to come."""
         creator = Creator(self.context(False, **(serverContext or {})))
-        port = reactor.listenTCP(
-            0, self.serverFactory(creator, One(server)), interface="127.0.0.1"
-        )
+        accepted, dialled = One(server), One(client)
+        port = reactor.listenTCP(0, self.serverFactory(creator, accepted), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         wrap = TLSMemoryBIOFactory if stockClient else TLSWireFactory
-        factory = wrap(Creator(self.context(True, **(clientContext or {}))), True, One(client))
+        factory = wrap(Creator(self.context(True, **(clientContext or {}))), True, dialled)
+        self.addCleanup(accepted.end)
+        self.addCleanup(dialled.end)
         await TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port).connect(factory)
-        self.addCleanup(self._end, client)
         await server.made
-        self.addCleanup(self._end, server)
-
-    @staticmethod
-    def _end(recorder: Recorder) -> Deferred[Any] | None:
-        if recorder.lost.called:
-            return None
-        recorder.transport.abortConnection()
-        return recorder.lost
 
 
 class SharedTests:
@@ -212,10 +214,16 @@ class SharedTests:
         await self.connected(
             server,
             client,
-            serverContext={"ciphers": "ECDHE-RSA-AES256-GCM-SHA384", "maximum": TLSVersion.TLSv1_2,
-                           "minimum": TLSVersion.TLSv1_2},
-            clientContext={"ciphers": "ECDHE-RSA-AES128-GCM-SHA256", "maximum": TLSVersion.TLSv1_2,
-                           "minimum": TLSVersion.TLSv1_2},
+            serverContext={
+                "ciphers": "ECDHE-RSA-AES256-GCM-SHA384",
+                "maximum": TLSVersion.TLSv1_2,
+                "minimum": TLSVersion.TLSv1_2,
+            },
+            clientContext={
+                "ciphers": "ECDHE-RSA-AES128-GCM-SHA256",
+                "maximum": TLSVersion.TLSv1_2,
+                "minimum": TLSVersion.TLSv1_2,
+            },
         )
         error = await server.lost
         self.assertIsInstance(error, SSL.Error)
@@ -366,12 +374,13 @@ class OursOnly:
         """A peer that speaks no TLS ends in an error, and its first bytes are kept."""
         server, client = Recorder(), Recorder()
         creator = Creator(self.context(False))
-        port = reactor.listenTCP(
-            0, self.serverFactory(creator, One(server)), interface="127.0.0.1"
-        )
+        accepted, dialled = One(server), One(client)
+        port = reactor.listenTCP(0, self.serverFactory(creator, accepted), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
+        self.addCleanup(accepted.end)
+        self.addCleanup(dialled.end)
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
-        await endpoint.connect(One(client))
+        await endpoint.connect(dialled)
         client.transport.write(b"\x01\x00\x00\x00\x00\xcd")
         error = await server.lost
         self.assertIsInstance(error, SSL.Error)
@@ -429,13 +438,14 @@ class WireTests(TestCase):
 
     async def connected(self, server: Recorder, client: Recorder) -> None:
         """Connect two wires."""
-        port = reactor.listenTCP(0, WireFactory(One(server)), interface="127.0.0.1")
+        accepted, dialled = One(server), One(client)
+        port = reactor.listenTCP(0, WireFactory(accepted), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
+        self.addCleanup(accepted.end)
+        self.addCleanup(dialled.end)
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
-        await endpoint.connect(WireFactory(One(client)))
-        self.addCleanup(Loopback._end, client)
+        await endpoint.connect(WireFactory(dialled))
         await server.made
-        self.addCleanup(Loopback._end, server)
 
     async def test_bulkAndHalfClose(self) -> None:
         """Bulk arrives, and each direction ends by itself."""

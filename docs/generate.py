@@ -1,0 +1,324 @@
+"""Writes C{docs/reference} from the code's own tables; C{make docs} runs it.
+
+A page depends on nothing but those tables, so that a test can hold the files against them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import fields
+
+from appliance import events
+from appliance.cli.main import COMMANDS, buildParser, command
+from appliance.config.options import GROUPS
+from appliance.config.sockopts import SOCKET_OPTIONS
+from appliance.config.sslops import SSL_OPS
+from appliance.config.vocabulary import Option, Repeat, Scope, Status
+from appliance.logs import vocabulary
+from appliance.tap import Options
+
+REFERENCE = Path(__file__).parent / "reference"
+
+MADE = "<!-- Made by docs/generate.py from {source}: change it there and run 'make docs'. -->"
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by the name of its file."""
+    made = {
+        "options.md": optionsPage("appliance/config"),
+        "log.md": logPage("appliance/logs/vocabulary.py"),
+        "commands.md": commandsPage("appliance/cli and appliance/tap.py"),
+    }
+    return {name: "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
+
+
+# --- Markdown ---------------------------------------------------------------------------------
+
+
+def code(text: str) -> str:
+    """C{text} as code within a cell of a table."""
+    return f"`{cell(text)}`" if text else ""
+
+
+def cell(text: str) -> str:
+    """C{text} on one line, with nothing in it that would end a cell."""
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+def escaped(text: str) -> str:
+    """C{text} as words: what looks like HTML or markup stays what it is."""
+    return re.sub(r"([<*`])", r"\\\1", text)
+
+
+def plain(text: str) -> str:
+    """C{text} as words of a cell."""
+    return escaped(cell(text))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table and the empty line after it."""
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(row)} |".replace("|  |", "| |")
+    yield ""
+
+
+def names(of: Sequence[str]) -> str:
+    """Names as code, one after the other."""
+    return ", ".join(map(code, of))
+
+
+# --- options ----------------------------------------------------------------------------------
+
+PLACES = {Scope.GLOBAL: "process", Scope.SERVICE: "section", Scope.BOTH: "both"}
+
+OPTIONS_HEAD = """\
+# Options
+
+A configuration file has lines of the form `option = value`, gathered under `[section]` headers;
+what stands before the first header concerns the process, or is the default for all sections.
+Lines that begin with `;` or `#` are comments. Names of options may be written in any case of
+letters. File names are looked up from the directory of the configuration file.
+
+`butterfly-tls check FILE` says all that is wrong with a file and starts nothing.
+"""
+
+STATUSES = {
+    Status.SUPPORTED: "",
+    Status.IGNORED: "A line with one of these gets a warning and changes nothing.",
+    Status.REFUSED: "A line with one of these stops the start, as leaving it out would do harm.",
+}
+
+
+def optionsPage(source: str) -> Iterator[str]:
+    """Every option that may be written."""
+    yield from (f"{MADE.format(source=source)}\n", OPTIONS_HEAD)
+    yield "Where an option may stand:\n"
+    yield from (f"- *{PLACES[scope]}*: {scope.value}" for scope in Scope)
+    yield ""
+    for heading, group in GROUPS.items():
+        yield f"## {heading}\n"
+        for status in (status for status in Status if any(o.status is status for o in group)):
+            chosen = [option for option in group if option.status is status]
+            if status is Status.SUPPORTED:
+                head = ["Option", "Where", "Value", "Default", "Meaning"]
+                yield from table(head, [[*known(o), supported(o)] for o in chosen])
+            else:
+                yield f"{STATUSES[status]}\n"
+                head = ["Option", "Where", "Value", "Default", "Meaning", f"Why {status.value}"]
+                yield from table(head, [[*known(o), plain(o.doc), why(o)] for o in chosen])
+    yield f"## Flags for `options`\n\n{names(sorted(n for n in SSL_OPS if SSL_OPS[n]))}.\n"
+    idle = names(sorted(name for name, bits in SSL_OPS.items() if not bits))
+    yield f"Known and without effect in today's OpenSSL: {idle}.\n"
+    yield f"## Names for `socket`\n\n{names(sorted(SOCKET_OPTIONS))}."
+
+
+def known(option: Option[Any]) -> list[str]:
+    """The cells that all options have."""
+    place = PLACES[option.scope]
+    return [names(option.names), place, code(option.syntax), plain(option.default)]
+
+
+def supported(option: Option[Any]) -> str:
+    """What a supported option means."""
+    text = plain(option.doc)
+    return text if option.repeat is Repeat.LAST else f"{text} Repeated, {option.repeat.value}."
+
+
+def why(option: Option[Any]) -> str:
+    """Why an option is left out, and what of it passes in silence."""
+    text = option.reason[0].upper() + plain(option.reason)[1:] + "."
+    spared = [code(value) if value else "an empty value" for value in option.harmless]
+    return f"{text} Accepted in silence: {' and '.join(spared)}." if spared else text
+
+
+# --- log --------------------------------------------------------------------------------------
+
+LOG_HEAD = """\
+# Log lines
+
+    2026.11.24 03:01:48 LOG5[1]: Service [DICOM STORE] accepted connection from 127.0.0.1:42890
+
+Date and time are local. The digit after `LOG` is the level. In the brackets stands the number of
+the connection, or `main` where a line is not about one connection. In syslog the line begins at
+`LOG`, and the level is its priority. Unprintable characters become dots, and no line is longer
+than 1024 characters of text. Patient data is never in a line.
+
+| Level | Name | What for |
+| --- | --- | --- |
+| 0 | emerg | the list of connections that SIGUSR2 asks for |
+| 2 | crit | a defect of the appliance |
+| 3 | err | something failed |
+| 4 | warning | something was refused, or deserves attention |
+| 5 | notice | the life of a connection, in short; **the default** |
+| 6 | info | the details of TLS, and why a connection ended |
+| 7 | debug | for developers |
+
+`debug = LEVEL` shows the lines up to that level, before the first section for the process and in
+a section for that one. Where stunnel 5.75 has a line for the same situation, words and level are
+the same. A `<name>` stands for a value.
+"""
+
+
+class Shown(str):
+    """The name of a value, shown in its place however the value would have been formatted."""
+
+    def __format__(self, spec: str) -> str:
+        """C{<name>}, whatever C{spec} is."""
+        return "<" + self + ">"
+
+
+def named(kind: type[Any], **values: Any) -> Any:
+    """A C{kind} of which all C{values} that are not given are shown by their names."""
+    return kind(**{field.name: Shown(field.name) for field in fields(kind)} | values)
+
+
+# By event, those values that make its words differ; all others are shown by their names.
+VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
+    events.Refused: [{"problems": ("<problem>",)}],
+    events.Stopping: [{"signal": Shown(name)} for name in ("SIGTERM", "signal")],
+    events.InternalError: [{"traceback": ("<place>",)}],
+    events.Handshaken: [
+        {"dialled": dialled, "peer": named(events.Peer, resumed=resumed)}
+        for dialled in (False, True)
+        for resumed in (False, True)
+    ],
+    events.CertificateAccepted: [{"depth": 1}, {"depth": 0}],
+    events.CertificateRejected: [{}, {"error": "hostname mismatch"}],
+    events.HandshakeFailed: [{"dialled": False}, {"dialled": True}],
+    events.DialFailed: [{}, {"error": None}],
+    events.Ended: [{"leg": leg, "end": end} for leg in events.Leg for end in events.End],
+    events.TimedOut: [{"timer": timer} for timer in events.Timer],
+    events.Ready: [{}, {"certificate": ""}],
+    events.Closed: [
+        {"reason": reason, "dialled": dialled, "peer": named(events.Peer)}
+        for reason in events.Reason
+        for dialled in (False, True)
+    ],
+}
+
+
+def shown(entry: vocabulary.Entry) -> Iterator[str]:
+    """The different words of C{entry}, with names in the place of values."""
+    for variant in VARIANTS.get(entry.event, [{}]):
+        event = named(entry.event, **variant)
+        if entry.when(event):
+            # The reason of an end is one of many words, listed elsewhere.
+            yield re.sub(r"(?<=ended: )[^,]+", "<reason>", entry.text(event))
+
+
+def logPage(source: str) -> Iterator[str]:
+    """Every line of the log."""
+    yield from (f"{MADE.format(source=source)}\n", LOG_HEAD)
+    kinds = {
+        "Connections": events.ConnectionEvent,
+        "Sections": events.SectionEvent,
+        "The process": events.Event,
+    }
+    grouped: dict[str, list[vocabulary.Entry]] = {heading: [] for heading in reversed(kinds)}
+    for entry in vocabulary.ENTRIES:
+        heading = next(heading for heading, kind in kinds.items() if issubclass(entry.event, kind))
+        grouped[heading].append(entry)
+    for heading, entries in grouped.items():
+        yield f"## {heading}\n"
+        rows = [
+            [
+                str(entry.level),
+                "<br>".join(map(code, dict.fromkeys(shown(entry)))),
+                plain(entry.doc),
+            ]
+            for entry in entries
+        ]
+        yield from table(["Level", "Words", "When"], rows)
+    yield "## Reasons\n\nThe `<reason>` for which a connection ended is one of these:\n"
+    yield f"{names([reason.value for reason in events.Reason])}."
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+COMMANDS_HEAD = """\
+# Commands
+
+- [`twistd butterfly-tls`](#twistd-butterfly-tls) is the appliance.
+- `butterfly-tls` is what goes with it:
+"""
+
+STATUS_TEXT = """\
+The exit status of `butterfly-tls` is 0 when all is well, 1 when something was found wrong or
+failed, and 2 when the command line was wrong. `butterfly-tls --version` tells the version, and
+`--help` after a command tells what is written here.
+"""
+
+
+def commandsPage(source: str) -> Iterator[str]:
+    """Every command and its arguments."""
+    parsers = subparsers(buildParser())
+    yield from (f"{MADE.format(source=source)}\n", COMMANDS_HEAD.rstrip())
+    yield from (f"  - [`{n}`](#butterfly-tls-{n}): {command(n).SUMMARY}" for n in COMMANDS)
+    yield f"\n{STATUS_TEXT}"
+    for name in COMMANDS:
+        yield from commandSection(name, parsers[name])
+    yield "## twistd butterfly-tls\n"
+    yield "    twistd [OPTION OF TWISTD ...] butterfly-tls [--config FILE]\n"
+    yield f"{escaped(Options.longdesc)}\n"
+    rows = [
+        [names([f"-{short}", f"--{long}"]), plain(text), code(str(default))]
+        for long, short, default, text in Options.optParameters
+    ]
+    yield from table(["Option", "Meaning", "Default"], rows)
+
+
+def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the subcommands; argparse has no public way to them."""
+    (chosen,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(chosen.choices)
+
+
+def commandSection(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    """One command: how it is called, what it does, what it takes.
+
+    The help text of argparse itself depends on the terminal and on the release of Python.
+    """
+    actions = [a for a in parser._actions if not isinstance(a, argparse._HelpAction)]
+    actions.sort(key=lambda action: bool(action.option_strings))
+    wanted = [f"{value(a)}{' ...' if a.nargs == '+' else ''}" for a in actions if positional(a)]
+    options = [] if all(map(positional, actions)) else ["[OPTION ...]"]
+    yield f"## butterfly-tls {name}\n"
+    yield f"    {' '.join([parser.prog, *options, *wanted])}\n"
+    yield f"{escaped(parser.description or '').strip()}\n"
+    rows = [[names(spelled(a)), plain((a.help or "") % vars(a))] for a in actions]
+    yield from table(["Argument", "Meaning"], rows)
+
+
+def positional(action: argparse.Action) -> bool:
+    """True for an argument that is known by its place, not by a name."""
+    return not action.option_strings
+
+
+def value(action: argparse.Action) -> str:
+    """What stands for the argument's value; nothing where it takes none."""
+    if action.nargs == 0:
+        return ""
+    if action.metavar is None and action.choices is not None:
+        return f"{{{','.join(map(str, action.choices))}}}"
+    return str(action.metavar or (action.dest if positional(action) else action.dest.upper()))
+
+
+def spelled(action: argparse.Action) -> list[str]:
+    """The ways to write an argument."""
+    return [f"{option} {value(action)}".strip() for option in action.option_strings or [""]]
+
+
+def main() -> None:
+    """Write the pages."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
