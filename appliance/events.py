@@ -156,6 +156,14 @@ class LogReopened(Event):
 
 
 @frozen
+class LogLost(Event):
+    """The log file at C{path} cannot be opened again; the old one is still written to."""
+
+    path: str
+    error: str
+
+
+@frozen
 class Active(SectionEvent):
     """One connection of the list that an administrator asked for."""
 

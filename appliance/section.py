@@ -7,10 +7,11 @@ settings concern new connections: those that exist finish on what they started w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from OpenSSL import SSL
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -20,7 +21,7 @@ from twisted.internet.protocol import Factory
 from appliance.backend.backend import Backend, Dialler, resolver
 from appliance.backend.policy import byPriority, roundRobin
 from appliance.backend.pool import Pool
-from appliance.config.model import Failover, SectionConfig, SocketRole
+from appliance.config.model import Failover, Problem, SectionConfig, SocketRole
 from appliance.events import BareConnects, Bound, Events, Ready, Reason, Unbound
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.front import Front
@@ -28,7 +29,9 @@ from appliance.relay.join import Join
 from appliance.relay.terms import Terms
 from appliance.system.sockets import Listener
 from appliance.tls.certificate import Certificate
+from appliance.tls.context import build
 from appliance.tls.creator import Creator
+from appliance.tls.files import inspect
 from appliance.tls.peer import Facts
 from appliance.tls.transport import TLSWireFactory, WireFactory
 
@@ -44,6 +47,26 @@ class Settings:
     context: SSL.Context
     certificate: Certificate | None
     daysLeft: int | None
+
+
+def settingsFor(
+    config: SectionConfig, now: datetime
+) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """Read the section's files and build its context; C{None} when a problem is fatal.
+
+    C{now} is an aware time, against which certificates are judged.
+    """
+    material, found = inspect(config.tls, now)
+    problems = tuple(evolve(problem, section=config.name) for problem in found)
+    if any(problem.fatal for problem in problems):
+        return None, problems
+    try:
+        context = build(config.name, config.where, config.tls, material)
+    except ValueError as error:
+        return None, (*problems, error.args[0])
+    certificate = None if material.pair is None else material.pair.certificate
+    left = None if certificate is None else certificate.daysLeft(now)
+    return Settings(config, context, certificate, left), problems
 
 
 class Section(Service):

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from attrs import evolve, frozen
-from OpenSSL import SSL
+from attrs import frozen
 from twisted.application.service import MultiService
 
 from appliance.config.model import (
@@ -39,10 +38,8 @@ from appliance.events import (
     Leg,
     Warned,
 )
-from appliance.section import Section, Settings
+from appliance.section import Section, Settings, settingsFor
 from appliance.system.sockets import Listener, ListenError, listen, places
-from appliance.tls.context import build
-from appliance.tls.files import inspect
 
 Place = tuple[socket.AddressFamily, Any]
 """Where a socket listens: the family and what C{bind} takes."""
@@ -104,24 +101,14 @@ class Appliance(MultiService):
     def _settings(self, config: SectionConfig, problems: list[Problem]) -> Settings | None:
         name = config.name
         self._events.publish(Initializing(name))
-        now = datetime.now(UTC)
-        material, found = inspect(config.tls, now)
-        problems += [evolve(problem, section=name) for problem in found]
-        if any(problem.fatal for problem in found):
-            return None
-        if material.pair is not None and config.tls.cert is not None:
-            self._events.publish(CertificateLoaded(name, config.tls.cert))
-            self._events.publish(KeyLoaded(name, config.tls.key or config.tls.cert))
+        settings, found = settingsFor(config, datetime.now(UTC))
+        problems += found
+        if settings is not None and settings.certificate is not None:
+            tls = config.tls
+            self._events.publish(CertificateLoaded(name, str(tls.cert)))
+            self._events.publish(KeyLoaded(name, str(tls.key or tls.cert)))
             self._events.publish(KeyMatched(name))
-        try:
-            context: SSL.Context = build(name, config.where, config.tls, material)
-        except ValueError as error:
-            problems.append(error.args[0])
-            return None
-        certificate = None if material.pair is None else material.pair.certificate
-        return Settings(
-            config, context, certificate, None if certificate is None else certificate.daysLeft(now)
-        )
+        return settings
 
     def _listeners(
         self, config: SectionConfig, problems: list[Problem], opened: list[Listener]
@@ -155,10 +142,11 @@ class Appliance(MultiService):
 
     def _commit(self, prepared: Prepared) -> None:
         names = {settings.config.name for settings in prepared.settings}
+        kept = [listener for found in prepared.places for listener in found.values()]
+        old = [listener for found in self._places.values() for listener in found.values()]
         running = {str(section.name): section for section in self.sections}
         for section in running.values():
             if section.name not in names:
-                kept = [x for found in prepared.places for x in found.values()]
                 section.listeners = tuple(x for x in section.listeners if x not in kept)
                 section.disownServiceParent()
         for settings, found in zip(prepared.settings, prepared.places, strict=True):
@@ -170,6 +158,9 @@ class Appliance(MultiService):
             else:
                 known.use(settings)
                 known.listenAt(found.values())
+        for listener in old:
+            if listener not in kept:
+                listener.close()
         self._places = {
             settings.config.name: found
             for settings, found in zip(prepared.settings, prepared.places, strict=True)

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
@@ -32,6 +33,10 @@ from appliance.system.signals import install
 DEFAULT_CONFIG = "/etc/butterfly-tls/butterfly-tls.conf"
 
 
+PIDFILE = ("twistd.pid", os.path.abspath("twistd.pid"))
+"""What twistd's C{--pidfile} is where the command line says nothing."""
+
+
 class Options(usage.Options):
     """The command line behind C{twistd butterfly-tls}."""
 
@@ -40,7 +45,7 @@ class Options(usage.Options):
     ]
     longdesc = (
         "Runs one TLS server endpoint and one TCP client proxy to a PACS for each [section] of the "
-        "configuration file. Any stunnel.conf for Linux will do. Run it in the foreground with "
+        "configuration file, which is written like a stunnel.conf. Run it in the foreground with "
         "'twistd -n --pidfile= butterfly-tls --config FILE'; check a file beforehand with "
         "'butterfly-tls check FILE'. twistd's own options (before 'butterfly-tls') beat what the "
         "file says of pid, setuid, setgid, chroot and output. "
@@ -81,24 +86,28 @@ class Daemon(Appliance):
         super().setServiceParent(parent)
 
     def startService(self) -> None:
-        """Serve; the rest waits until the reactor runs."""
+        """Serve, and hear signals."""
         super().startService()
+        self._hearSignals()
         self._reactor.callWhenRunning(self._serving)
 
-    def _serving(self) -> None:
-        self.tellReady()
-        self._events.publish(Accepting())
+    def _hearSignals(self) -> None:
+        stops = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
         install(
             self._reactor,
             {
                 signal.SIGHUP: self.reload,
                 signal.SIGUSR1: self._log.reopen,
                 signal.SIGUSR2: self.tellActive,
-                signal.SIGTERM: lambda: self._stop("SIGTERM"),
-                signal.SIGINT: lambda: self._stop("SIGINT"),
-                signal.SIGQUIT: lambda: self._stop("SIGQUIT"),
+                **{number: partial(self._stop, number.name) for number in stops},
             },
         )
+
+    def _serving(self) -> None:
+        # Again, since Twisted sets handlers of its own when the reactor starts.
+        self._hearSignals()
+        self.tellReady()
+        self._events.publish(Accepting())
 
     def reload(self) -> None:
         """Read the file again; a bad one changes nothing and is told."""
@@ -151,7 +160,7 @@ def _settle(parent: Any, config: Config) -> None:
     for name, value in wanted.items():
         if value is not None and parent.get(name) is None:
             parent[name] = value
-    if process.pid is not None and parent.get("pidfile") == "twistd.pid":
+    if process.pid is not None and parent.get("pidfile") in PIDFILE:
         checkPidFile(process.pid)
         parent["pidfile"] = process.pid
 

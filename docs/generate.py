@@ -84,7 +84,7 @@ what stands before the first header concerns the process, or is the default for 
 Lines that begin with `;` or `#` are comments. Names of options may be written in any case of
 letters. File names are looked up from the directory of the configuration file.
 
-`butterfly-tls check FILE` says all that is wrong with a file and starts nothing.
+[`butterfly-tls check`](commands.md#butterfly-tls-check) says all that is wrong with a file.
 """
 
 STATUSES = {

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.python.failure import Failure
 
 from appliance.cli.caller import Caller, buildContext
+from appliance.cli.running import complete
 from appliance.cli.send import hostAndPort, title
 from appliance.dicom.items import PDUError
 from appliance.health.echo import echo
@@ -90,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         how += f", as is usual on this port ({'--plain' if encrypted else '--tls'} to change)"
     print(f"{arguments.calling} asks {arguments.called} at {where} {how}", flush=True)
     try:
-        result = _complete(_ask(arguments, caller))
+        result = complete(_ask(arguments, caller))
     except PDUError as error:
         return _complain(f"--calling or --called: {error}")
     for line in report(result, caller, datetime.now(UTC), colour=sys.stdout.isatty()):
@@ -123,30 +122,6 @@ def _endpoint(reactor: Any, host: str, port: int, timeout: float) -> IStreamClie
     if isIPv6Address(host):
         return TCP6ClientEndpoint(reactor, host, port, timeout)
     return HostnameEndpoint(reactor, host, port, timeout, attemptDelay=_ATTEMPT_DELAY)
-
-
-def _complete(asking: Coroutine[Any, Any, Result]) -> Result:
-    """Run the reactor until C{asking} is done; C{KeyboardInterrupt} if a signal came before."""
-    from twisted.internet import reactor
-
-    done: list[Result | Failure] = []
-
-    def end(outcome: Result | Failure) -> None:
-        if not done:
-            done.append(outcome)
-            reactor.stop()
-
-    def interrupt() -> None:
-        if not done:
-            done.append(Failure(KeyboardInterrupt()))
-
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(asking).addBoth(end))
-    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
-    reactor.run()
-    outcome = done[0]
-    if isinstance(outcome, Failure):
-        outcome.raiseException()
-    return outcome
 
 
 def report(result: Result, caller: Caller | None, now: datetime, *, colour: bool) -> list[str]:

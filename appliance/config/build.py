@@ -7,6 +7,9 @@ model (here), and the model judged as a whole (C{rules}). Every problem is colle
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from attrs import evolve
@@ -29,6 +32,7 @@ from appliance.config.paths import Surroundings
 from appliance.config.rules import check
 from appliance.config.settings import Settings, fold
 from appliance.config.source import Disk, Files, Header, Source, readSource
+from appliance.config.sslops import SSL_OPS
 from appliance.config.values import Debug
 from appliance.config.wording import Place
 
@@ -128,8 +132,8 @@ def tlsConfig(settings: Settings) -> TLSConfig:
         verifyChain=settings.last(tls.VERIFY_CHAIN) or level in (1, 2, 3),
         verifyPeer=settings.last(tls.VERIFY_PEER) or level in (3, 4),
         checkHost=settings.all(tls.CHECK_HOST),
-        options=tuple(name for name, on in flags.items() if on),
-        clearOptions=tuple(name for name, on in flags.items() if not on),
+        options=_allOf(name for name, on in flags.items() if on),
+        clearOptions=_allOf(name for name, on in flags.items() if not on),
         **settings.arguments(
             client=relay.CLIENT,
             caFile=tls.CA_FILE,
@@ -144,6 +148,10 @@ def tlsConfig(settings: Settings) -> TLSConfig:
             keyPermissions=tls.KEY_PERMISSIONS,
         ),
     )
+
+
+def _allOf(names: Iterable[str]) -> int:
+    return reduce(or_, (SSL_OPS[name] for name in names), 0)
 
 
 def _lastOfEach(options: tuple[SocketOption, ...]) -> tuple[SocketOption, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 from appliance.config import tlsoptions as tls
 from appliance.config.model import InetAddress, Problem, SectionConfig, TLSVersion
 from appliance.config.settings import Settings
-from appliance.config.sslops import allowedVersions
+from appliance.config.sslops import SSL_OPS, allowedVersions
 
 WEAK_CIPHERS: Final = (
     "NULL",
@@ -123,7 +123,7 @@ def lowSecurityLevel(section: SectionConfig, settings: Settings) -> Iterator[Pro
 def unsafeFlags(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """Some flags of OpenSSL open holes on purpose."""
     for name in UNSAFE_FLAGS:
-        if name in section.tls.options:
+        if SSL_OPS[name] & section.tls.options:
             yield settings.place(tls.FLAGS).warning(
                 f"{name} lets others put their own bytes before the peer's",
                 "peers with secure renegotiation",

@@ -148,7 +148,7 @@ class TLSConfig:
     """What one section's TLS context is built from; file names are absolute and exist.
 
     C{certWhere} and C{keyWhere} are where the names were written, for messages. C{options} and
-    C{clearOptions} are names of OpenSSL's C{SSL_OP_} flags without that prefix.
+    C{clearOptions} are OpenSSL's C{SSL_OP_} flags to set and to leave unset.
     C{sni} is the name a client asks for: empty for none, C{None} for the host it connects to.
     """
 
@@ -166,8 +166,8 @@ class TLSConfig:
     ciphers: str | None = None
     ciphersuites: str | None = None
     curves: str | None = None
-    options: tuple[str, ...] = ()
-    clearOptions: tuple[str, ...] = ()
+    options: int = 0
+    clearOptions: int = 0
     minimum: TLSVersion = TLSVersion.TLSv1_2
     maximum: TLSVersion = TLSVersion.TLSv1_3
     securityLevel: int | None = None

@@ -160,7 +160,9 @@ def _parser(option: Option[T], settings: Settings) -> Callable[[str], T]:
 def _unknown(place: Place) -> Problem:
     near = options.nearest(place.option)
     if near is None:
-        return place.error("there is no such option", advice="see --help for all of them")
+        return place.error(
+            "there is no such option", advice="docs/reference/options.md lists all of them"
+        )
     advice = f"perhaps {near.name} is meant, which stands {near.scope.value}"
     return place.error("there is no such option", advice=advice)
 

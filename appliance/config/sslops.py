@@ -74,12 +74,9 @@ SSL_OPS: Final[dict[str, int]] = {
 
 def allowedVersions(config: TLSConfig) -> list[TLSVersion]:
     """The versions that are left between the lowest and the highest after all C{NO_} flags."""
-    forbidden = 0
-    for name in config.options:
-        forbidden |= SSL_OPS[name]
     return [
         version
         for version in TLSVersion
         if config.minimum <= version <= config.maximum
-        and not forbidden & SSL_OPS[f"NO_{version.name}"]
+        and not config.options & SSL_OPS[f"NO_{version.name}"]
     ]

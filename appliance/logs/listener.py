@@ -52,9 +52,12 @@ class LogListener:
 
     def reopen(self) -> None:
         """Open log files again and say so."""
-        for sink in self.sinks:
-            sink.reopen()
-        self(LogReopened())
+        outcomes = [sink.reopen() for sink in self.sinks]
+        lost = [outcome for outcome in outcomes if outcome is not None]
+        if not lost:
+            self(LogReopened())
+        for failure in lost:
+            self(failure)
 
 
 def internalError(error: BaseException, trace: Iterable[str]) -> InternalError:

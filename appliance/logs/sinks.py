@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol, TextIO
 
+from appliance.events import LogLost
 from appliance.logs.vocabulary import Line
 
 MAX_TEXT = 1024
@@ -34,8 +35,8 @@ class Sink(Protocol):
     def write(self, line: Line) -> None:
         """Write C{line} at once."""
 
-    def reopen(self) -> None:
-        """Close and open again what can be, after the file was moved away."""
+    def reopen(self) -> LogLost | None:
+        """Close and open again what can be, after the file was moved away; tell a failure."""
 
 
 class Stream:
@@ -54,8 +55,9 @@ class Stream:
             # There is no better place to say that the log is gone.
             return
 
-    def reopen(self) -> None:
+    def reopen(self) -> LogLost | None:
         """A stream stays what it is."""
+        return None
 
 
 class File(Stream):
@@ -77,15 +79,15 @@ class File(Stream):
         if owner is not None or group is not None:
             os.fchown(self._stream.fileno(), _or(owner, -1), _or(group, -1))
 
-    def reopen(self) -> None:
+    def reopen(self) -> LogLost | None:
         """Open the path anew; the old file goes on where that fails."""
         try:
             fresh = open(self._path, "a", encoding="utf-8")
         except OSError as error:
-            self.write(Line(3, "main", f"Cannot open log file: {self._path}: {error.strerror}"))
-            return
+            return LogLost(self._path, error.strerror or "unknown error")
         self._stream.close()
         self._stream = fresh
+        return None
 
 
 class Syslog:
@@ -99,8 +101,9 @@ class Syslog:
         """Hand C{line} to syslog with its own level as priority."""
         syslog.syslog(line.level, body(line))
 
-    def reopen(self) -> None:
+    def reopen(self) -> LogLost | None:
         """Syslog looks after its own files."""
+        return None
 
 
 def _or(number: int | None, default: int) -> int:

@@ -286,6 +286,12 @@ ENTRIES: tuple[Entry, ...] = (
         lambda event: event.reason is not e.Reason.PROBE,
     ),
     Entry(e.LogReopened, 5, "Log file reopened", "After SIGUSR1."),
+    Entry(
+        e.LogLost,
+        3,
+        "Cannot open log file: {e.path}: {e.error}",
+        "After SIGUSR1, when that fails; the old file is still written to.",
+    ),
     Entry(e.ActiveListing, 0, "Active connections:", "After SIGUSR2."),
     Entry(
         e.Active,

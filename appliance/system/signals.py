@@ -11,7 +11,7 @@ from typing import Any
 def install(reactor: Any, calls: Mapping[signal.Signals, Callable[[], None]]) -> None:
     """Run C{calls[S]} in the reactor whenever the process gets the signal S.
 
-    Call it once the reactor runs: Twisted sets handlers of its own when it starts.
+    Before the reactor runs the calls wait for it. When it starts, Twisted sets handlers of its own.
     """
     for number, call in calls.items():
         signal.signal(number, partial(_inReactor, reactor, call))

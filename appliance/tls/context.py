@@ -11,7 +11,6 @@ import hashlib
 from OpenSSL import SSL
 
 from appliance.config.model import Problem, Severity, TLSConfig, Where
-from appliance.config.sslops import SSL_OPS
 from appliance.tls.binding import setCiphersuites, setGroups, setVerifier
 from appliance.tls.certificate import KeyPair, Material
 from appliance.tls.verify import Judge
@@ -75,13 +74,11 @@ def _problem(name: str, where: Where, tls: TLSConfig, option: str, error: Except
 def _protocol(context: SSL.Context, tls: TLSConfig) -> None:
     context.set_min_proto_version(int(tls.minimum))
     context.set_max_proto_version(int(tls.maximum))
-    # SSL_OP_ENABLE_MIDDLEBOX_COMPAT and the like stay at OpenSSL's defaults.
-    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    flags = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
     if tls.ciphers is None:
-        context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
-    for option in tls.options:
-        if option not in tls.clearOptions:
-            context.set_options(SSL_OPS[option])
+        # The order of our own list means something (RFC 9325 4.2.1); a written one may not.
+        flags |= SSL.OP_CIPHER_SERVER_PREFERENCE
+    context.set_options((flags | tls.options) & ~tls.clearOptions)
 
 
 def _certificate(context: SSL.Context, pair: KeyPair | None) -> None:

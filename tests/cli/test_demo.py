@@ -23,8 +23,8 @@ from appliance.cli.report import Report, Step
 from appliance.cli.scanner import Scanner
 from appliance.cli.scenario import ScenarioError, examine, freePort, play
 from appliance.cli.store import StoredObject, readObject
-from tests.cli.peers import READY, butterfly, directoryFor, phantom
 from tests.material import server, write
+from tests.peers import READY, butterfly, directoryFor, phantom
 
 # Where connecting fails, pynetdicom drops the socket without closing it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.cli.child import running
 from appliance.cli.scenario import dataSetDigest
-from tests.cli.peers import (
+from tests.peers import (
     READY,
     butterfly,
     directoryFor,

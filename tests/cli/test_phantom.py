@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.cli import ultrasound
 from appliance.cli.phantom import study
-from tests.cli.peers import directoryFor, phantom, program
+from tests.peers import directoryFor, phantom, program
 
 FRAMES = 3
 

@@ -27,7 +27,8 @@ from appliance.cli.phantom import study
 from appliance.cli.progress import Progress
 from appliance.cli.send import hostAndPort, seconds, title
 from appliance.cli.store import batches, contextsFor, deliver, files, readObject
-from tests.cli.peers import (
+from tests.material import ca, client, server, write, writeAuthority
+from tests.peers import (
     Said,
     answering,
     butterfly,
@@ -38,7 +39,6 @@ from tests.cli.peers import (
     runCommand,
     storescp,
 )
-from tests.material import ca, client, server, write, writeAuthority
 
 REJECTED = bytes.fromhex(
     "03 00 00000004 00"

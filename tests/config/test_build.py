@@ -20,6 +20,7 @@ from appliance.config.model import (
     TLSVersion,
     Where,
 )
+from appliance.config.sslops import SSL_OPS
 from tests.config.memory import CONF, GUIDE, HOME, Memory, built, client, files, problems, section
 
 CERT = f"{HOME}/Butterfly_SCP_Cert.pem"
@@ -133,8 +134,8 @@ class ModelTests(SynchronousTestCase):
                     ciphers="HIGH:!aNULL",
                     ciphersuites="TLS_AES_256_GCM_SHA384",
                     curves="X25519:P-256",
-                    options=("NO_TICKET",),
-                    clearOptions=("NO_COMPRESSION",),
+                    options=SSL_OPS["NO_TICKET"],
+                    clearOptions=SSL_OPS["NO_COMPRESSION"],
                     maximum=TLSVersion.TLSv1_2,
                     securityLevel=3,
                     keyPermissions=KeyPermissions.STRICT,
@@ -218,7 +219,7 @@ class ModelTests(SynchronousTestCase):
     def test_flagsCountByName(self) -> None:
         """Of contrary settings of one flag the last counts."""
         config = only(section("options = NO_TICKET", "options = -NO_TICKET")).tls
-        self.assertEqual((config.options, config.clearOptions), ((), ("NO_TICKET",)))
+        self.assertEqual((config.options, config.clearOptions), (0, SSL_OPS["NO_TICKET"]))
 
     def test_socketOptionsCountByNameAndRole(self) -> None:
         """Of settings of one socket option for one socket the last counts."""

@@ -1,0 +1,190 @@
+"""Check a configuration file, and whether the PACS behind each section answers a C-ECHO.
+
+Every problem is listed with its file and line. Then each section shows its certificate, its TLS
+versions and its backends. Nothing is bound or changed, so a running appliance is not disturbed.
+The exit status is 0 when the appliance would start and every backend is a living DICOM application
+(one that refuses our AE title lives), and 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+
+from appliance.backend.backend import Backend, Dialler, resolver
+from appliance.cli.running import complete
+from appliance.config.build import build
+from appliance.config.model import Config, Problem, SectionConfig, TLSConfig
+from appliance.config.source import Disk
+from appliance.health.echo import echo
+from appliance.health.result import Result, State
+from appliance.section import Settings, settingsFor
+from appliance.tls.creator import Creator
+from appliance.tls.transport import TLSWireFactory
+
+SUMMARY = "check a configuration file and the PACS behind it"
+
+ANY_CALLED: Final = "ANY-SCP"
+"""Whom we call where no C{calledAET} says how the PACS is named."""
+
+
+def addArguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    add = parser.add_argument
+    add("config", metavar="CONFIG", help="the configuration file")
+    add("--offline", action="store_true", help="connect to nothing: check the files alone")
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=5.0,
+        help="for each echo (default: %(default)s)",
+    )
+
+
+@frozen
+class Answer:
+    """What one backend of a section answered; C{name} is how C{connect} spells it."""
+
+    section: str
+    name: str
+    result: Result
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, print what was found, and return the exit status."""
+    config, found = build(os.path.abspath(arguments.config), Disk())
+    problems = list(found)
+    settings: list[Settings] = []
+    if config is not None:
+        settings = _settings(config, problems)
+    for problem in problems:
+        print(problem)
+    answers: tuple[Answer, ...] = ()
+    if settings and not arguments.offline:
+        answers = complete(_askAll(settings, arguments.timeout))
+    for line in _tables(settings, answers):
+        print(line)
+    bad = sum(problem.fatal for problem in problems)
+    dead = sum(not answer.result.lives for answer in answers)
+    print(_verdict(bad, len(problems) - bad, dead), file=sys.stderr if bad or dead else sys.stdout)
+    return 1 if bad or dead else 0
+
+
+def _settings(config: Config, problems: list[Problem]) -> list[Settings]:
+    good = []
+    for section in config.sections:
+        settings, found = settingsFor(section, datetime.now(UTC))
+        problems += found
+        if settings is not None:
+            good.append(settings)
+    return good
+
+
+def _verdict(errors: int, warnings: int, dead: int) -> str:
+    if errors:
+        return f"The appliance would not start: {errors} error(s), {warnings} warning(s)."
+    if dead:
+        return f"The configuration is good, but {dead} backend(s) do not answer."
+    return f"All is well, with {warnings} warning(s)." if warnings else "All is well."
+
+
+# --- asking the backends -------------------------------------------------------------------
+
+
+async def _askAll(settings: Iterable[Settings], timeout: float) -> tuple[Answer, ...]:
+    from twisted.internet import reactor
+
+    answers: list[Answer] = []
+    for each in settings:
+        answers += [answer async for answer in _ask(reactor, each, timeout)]
+    return tuple(answers)
+
+
+async def _ask(reactor: Any, settings: Settings, timeout: float) -> Any:
+    config = settings.config
+    tls = None
+    if config.client:
+        creator = Creator(settings.context, config.tls.sni)
+
+        def tls(factory: Any) -> Any:
+            return TLSWireFactory(creator, True, factory)
+
+    dialler = Dialler(reactor, timeout, config.local)
+    for address in config.connect:
+        name = str(address)
+        targets = await Backend(address, resolver(reactor)).targets()
+        if not targets:
+            unknown = Result(
+                State.UNREACHABLE,
+                "the name cannot be resolved",
+                f"check it: getent hosts {name.rpartition(':')[0]}",
+            )
+            yield Answer(config.name, name, unknown)
+        for target in targets:
+            result = await echo(
+                cast(IReactorTime, reactor),
+                dialler.endpoint(target),
+                callingAET=config.callingAET,
+                calledAET=config.calledAET or ANY_CALLED,
+                timeout=timeout,
+                tls=tls,
+            )
+            label = name if str(target) == name else f"{name} ({target})"
+            yield Answer(config.name, label, result)
+
+
+# --- showing -------------------------------------------------------------------------------
+
+
+def _tables(settings: Iterable[Settings], answers: Iterable[Answer]) -> Iterator[str]:
+    answers = tuple(answers)
+    for each in settings:
+        name = each.config.name
+        yield f"[{name}]"
+        rows = [*_facts(each), *_echoes(a for a in answers if a.section == name)]
+        for title, text in rows:
+            yield f"  {title:<12} {text}"
+
+
+def _facts(settings: Settings) -> Iterator[tuple[str, str]]:
+    config, certificate = settings.config, settings.certificate
+    yield "accept", ", ".join(map(str, config.accept)) + ("" if config.client else ", with TLS")
+    if certificate is not None:
+        yield "certificate", certificate.subject
+        yield "names", ", ".join(certificate.names) or "none"
+        yield "expires", f"{certificate.notAfter:%Y-%m-%d} ({settings.daysLeft} days left)"
+        yield "key", f"{certificate.keyText}, matches the certificate"
+    yield "TLS", f"{_versions(config.tls)}, {_asks(config)}"
+
+
+def _versions(tls: TLSConfig) -> str:
+    if tls.minimum == tls.maximum:
+        return f"{tls.minimum.text} only"
+    return f"{tls.minimum.text} to {tls.maximum.text}"
+
+
+def _asks(config: SectionConfig) -> str:
+    tls = config.tls
+    peer = "server" if config.client else "client"
+    if tls.verifyPeer:
+        return f"only listed {peer} certificates"
+    if tls.verifyChain:
+        return f"{peer} certificates of the authorities in {tls.caFile or tls.caPath}"
+    return f"any {peer} certificate" if tls.requireCert else f"no {peer} certificate asked for"
+
+
+def _echoes(answers: Iterable[Answer]) -> Iterator[tuple[str, str]]:
+    for answer in answers:
+        result = answer.result
+        milliseconds = f"{result.seconds * 1000:.1f} ms"
+        yield "connect", f"{answer.name}: {result.state.value}, {result.text} ({milliseconds})"
+        if result.advice:
+            yield "", f"next: {result.advice}"
