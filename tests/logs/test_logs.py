@@ -1,0 +1,289 @@
+"""Log lines: their words, their levels, and where they go."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from appliance import events as e
+from appliance.logs import sinks, vocabulary
+from appliance.logs.listener import LogListener, onError, twistedObserver
+from appliance.logs.sinks import File, Stream, body, clean
+from appliance.logs.vocabulary import Line, levels, lines
+
+PEER = e.Peer("TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, "X25519", None, "CN=modality", False)
+
+
+def closed(reason: e.Reason, dialled: bool = False) -> e.Closed:
+    """A connection's end."""
+    return e.Closed("S", "7", "192.0.2.1:9", reason, 11, 22, 1.5, dialled, "192.0.2.2:104", PEER)
+
+
+def texts(event: e.Event) -> list[str]:
+    """The lines of C{event}, with their levels."""
+    return [f"{line.level} {line.text}" for line in lines(event)]
+
+
+class VocabularyTests(SynchronousTestCase):
+    """Words and levels of stunnel 5.75 where it has them."""
+
+    def test_everyEventHasALine(self) -> None:
+        """No event that is announced goes unlogged at the highest level."""
+        abstract = {e.Event, e.SectionEvent, e.ConnectionEvent}
+        kinds = {
+            kind
+            for kind in vars(e).values()
+            if isinstance(kind, type) and issubclass(kind, e.Event)
+        }
+        self.assertEqual({kind for kind in kinds - abstract if levels(kind) > 7}, set())
+
+    def test_everyEntryIsExplained(self) -> None:
+        """Each entry says when its line is seen."""
+        for entry in vocabulary.ENTRIES:
+            self.assertRegex(entry.doc, r"^[A-Z].*\.$")
+
+    def test_ends(self) -> None:
+        """The closing line tells ended, reset, and reset on one side apart."""
+        counts = "11 byte(s) sent to TLS, 22 byte(s) sent to socket"
+        for reason, dialled, how in (
+            (e.Reason.COMPLETED, False, "closed"),
+            (e.Reason.SOCKET_RESET, False, "reset"),
+            (e.Reason.HANDSHAKE, False, "reset/closed"),
+            (e.Reason.HANDSHAKE, True, "closed/reset"),
+        ):
+            self.assertEqual(texts(closed(reason, dialled))[0], f"5 Connection {how}: {counts}")
+
+    def test_reasonOfTheEnd(self) -> None:
+        """At level 6 the end says why, through whom, with what and for how long."""
+        self.assertEqual(
+            texts(closed(e.Reason.IDLE))[1],
+            "6 Service [S] connection from 192.0.2.1:9 ended: idle, backend 192.0.2.2:104, "
+            "TLSv1.3 TLS_AES_256_GCM_SHA384, certificate CN=modality, 1.5 s",
+        )
+
+    def test_bareConnectsAreQuiet(self) -> None:
+        """A bare connect has no line below debug."""
+        self.assertEqual([line.level for line in lines(closed(e.Reason.PROBE))], [7])
+
+    def test_handshake(self) -> None:
+        """A handshake says what was negotiated, in stunnel's three lines."""
+        self.assertEqual(
+            texts(e.Handshaken("S", "0", PEER, False)),
+            [
+                "6 TLS accepted: new session negotiated",
+                "6 TLSv1.3 ciphersuite: TLS_AES_256_GCM_SHA384 (256-bit encryption)",
+                "6 Peer temporary key: X25519",
+            ],
+        )
+        resumed = attrs.evolve(PEER, resumed=True, group="unknown")
+        self.assertEqual(
+            texts(e.Handshaken("S", "0", resumed, True))[0],
+            "6 TLS connected: previous session reused",
+        )
+        self.assertEqual(len(texts(e.Handshaken("S", "0", resumed, True))), 2)
+
+    def test_certificates(self) -> None:
+        """The peer's own certificate is level 5, those above it 6; rejections are 4."""
+        accepted = [e.CertificateAccepted("S", "0", depth, "CN=x") for depth in (1, 0)]
+        self.assertEqual([next(lines(x)).level for x in accepted], [6, 5])
+        self.assertEqual(
+            texts(e.CertificateRejected("S", "0", 0, "CN=x", "hostname mismatch")),
+            ["4 CERT: Subject checks failed", "4 Rejected by CERT at depth=0: CN=x"],
+        )
+
+    def test_failedDials(self) -> None:
+        """A refusal and a time-out are told as stunnel tells them."""
+        refused = e.DialFailed("S", "0", "192.0.2.2:104", "Connection refused (111)")
+        late = e.DialFailed("S", "0", "192.0.2.2:104", None)
+        self.assertEqual(
+            texts(refused) + texts(late),
+            [
+                "3 s_connect: connect 192.0.2.2:104: Connection refused (111)",
+                "3 s_connect: s_poll_wait 192.0.2.2:104: TIMEOUTconnect exceeded",
+            ],
+        )
+
+    def test_refusedConfiguration(self) -> None:
+        """Each problem has a line of its own before the verdict."""
+        self.assertEqual(
+            texts(e.Refused(("a", "b"), reload=True)),
+            [
+                "3 a",
+                "3 b",
+                "3 Configuration failed",
+                "3 Failed to reload the configuration file",
+            ],
+        )
+
+    def test_stop(self) -> None:
+        """SIGTERM is a notice, SIGINT an error, as stunnel has it."""
+        self.assertEqual(texts(e.Stopping("SIGTERM", 0))[0], "5 Terminated")
+        self.assertEqual(texts(e.Stopping("SIGINT", 0))[0], "3 Received SIGINT; terminating")
+
+
+class SinkTests(SynchronousTestCase):
+    """Lines as they are written."""
+
+    def test_shape(self) -> None:
+        """Date, time, level, id, text."""
+        stream = io.StringIO()
+        Stream(stream, lambda: datetime(2019, 6, 7, 15, 16, 10)).write(Line(5, "main", "hello"))
+        self.assertEqual(stream.getvalue(), "2019.06.07 15:16:10 LOG5[main]: hello\n")
+
+    def test_noForgedLines(self) -> None:
+        """What a peer says can neither begin another line nor colour a terminal."""
+        self.assertEqual(clean("a\nb\x1b[31mc\u2028d\x9be"), "a.b.[31mc.d.e")
+        self.assertEqual(clean("Zürich ü"), "Zürich ü")
+        self.assertEqual(len(body(Line(4, "0", "x" * 5000))), len("LOG4[0]: ") + sinks.MAX_TEXT)
+
+    def test_goneStream(self) -> None:
+        """A stream that takes no more does not end the appliance."""
+        stream = io.StringIO()
+        stream.close()
+        Stream(stream).write(Line(5, "main", "hello"))
+
+
+class TestFile:
+    """The output file."""
+
+    def test_reopen(self, tmp_path: Path) -> None:
+        """After a rotation lines go to a new file of the old name."""
+        path = tmp_path / "log"
+        log = File(str(path))
+        log.write(Line(5, "main", "one"))
+        path.rename(tmp_path / "log.1")
+        assert log.reopen() is None
+        log.write(Line(5, "main", "two"))
+        assert "one" in (tmp_path / "log.1").read_text()
+        assert "two" in path.read_text()
+        log._stream.close()
+
+    def test_reopenFails(self, tmp_path: Path) -> None:
+        """When the new file cannot be had the old one goes on, and that is told."""
+        directory = tmp_path / "logs"
+        directory.mkdir()
+        log = File(str(directory / "log"))
+        directory.rename(tmp_path / "away")
+        lost = log.reopen()
+        assert lost == e.LogLost(str(directory / "log"), "No such file or directory")
+        log.write(Line(5, "main", "still here"))
+        assert "still here" in (tmp_path / "away" / "log").read_text()
+        log._stream.close()
+
+    def test_overwrite(self, tmp_path: Path) -> None:
+        """``log = overwrite`` begins anew."""
+        path = tmp_path / "log"
+        path.write_text("old")
+        File(str(path), append=False)._stream.close()
+        assert path.read_text() == ""
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+    def test_owner(self, tmp_path: Path) -> None:
+        """The file belongs to whom the process becomes."""
+        path = tmp_path / "log"
+        File(str(path), owner=65534, group=65534)._stream.close()
+        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65534)
+
+
+class Kept:
+    """A sink that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, line: Line) -> None:
+        self.lines.append(body(line))
+
+    def reopen(self) -> None:
+        self.lines.append("reopened")
+
+
+class ListenerTests(SynchronousTestCase):
+    """What is shown, and to whom."""
+
+    def setUp(self) -> None:
+        self.sink = Kept()
+        self.listener = LogListener((self.sink,), 5, {"loud": 7, "quiet": 3})
+
+    def test_levels(self) -> None:
+        """Each section's lines are shown up to its own debug level."""
+        for name in ("loud", "quiet", "other"):
+            self.listener(e.Accepted(name, "0", "192.0.2.1:9", 3))
+            self.listener(e.Opened(name, "0", "192.0.2.1:9"))
+        self.assertEqual(
+            self.sink.lines,
+            [
+                "LOG7[0]: Service [loud] accepted (FD=3) from 192.0.2.1:9",
+                "LOG5[0]: Service [loud] accepted connection from 192.0.2.1:9",
+                "LOG5[0]: Service [other] accepted connection from 192.0.2.1:9",
+            ],
+        )
+
+    def test_reopen(self) -> None:
+        """Reopening reopens each sink and says so."""
+        self.listener.reopen()
+        self.assertEqual(self.sink.lines, ["reopened", "LOG5[main]: Log file reopened"])
+
+    def test_defectInAListener(self) -> None:
+        """A listener that fails is logged, without the exception's text, and harms nobody."""
+        events = e.Events(onError(self.listener))
+
+        def fails(event: e.Event) -> None:
+            raise ValueError("DOE^JANE")
+
+        events.subscribe(fails)
+        events.subscribe(self.listener)
+        events.publish(e.Accepting())
+        log = "\n".join(self.sink.lines)
+        self.assertIn("LOG2[main]: Internal error: ValueError", log)
+        self.assertRegex(log, r"test_logs\.py:\d+ in fails")
+        self.assertNotIn("DOE", log)
+
+    def test_defectInTheReactor(self) -> None:
+        """An exception that reached Twisted is logged in our words; its chatter is not."""
+        events = e.Events()
+        events.subscribe(self.listener)
+        log = Logger(observer=twistedObserver(events))  # type: ignore[arg-type]
+        log.info("Starting factory of {what}", what="Twisted")
+        try:
+            raise KeyError("DOE^JANE")
+        except KeyError:
+            log.failure("Unhandled", Failure())
+        text = "\n".join(self.sink.lines)
+        self.assertRegex(text, r"^LOG2\[main\]: Internal error: KeyError\nLOG2\[main\]: .*:\d+ in ")
+        self.assertNotIn("DOE", text)
+        self.assertNotIn("Starting", text)
+
+
+class EventsTests(SynchronousTestCase):
+    """The announcements themselves."""
+
+    def test_unsubscribe(self) -> None:
+        """Who has unsubscribed hears no more."""
+        heard: list[Any] = []
+        events = e.Events()
+        leave = events.subscribe(heard.append)
+        events.publish(e.Accepting())
+        leave()
+        events.publish(e.Accepting())
+        self.assertEqual(heard, [e.Accepting()])
+
+    def test_frozen(self) -> None:
+        """An event cannot be altered by who hears it."""
+        with self.assertRaises(attrs.exceptions.FrozenInstanceError):
+            e.Opened("S", "0", "x").client = "y"  # type: ignore[misc]
+
+    def test_reasonsInWords(self) -> None:
+        """Every reason reads as words."""
+        for reason in e.Reason:
+            self.assertTrue(re.fullmatch(r"[A-Za-z ]+", reason.value))
