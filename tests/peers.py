@@ -6,6 +6,7 @@ import argparse
 import atexit
 import contextlib
 import io
+import os
 import shutil
 import socket
 import sys
@@ -23,7 +24,6 @@ from attrs import frozen
 
 from appliance.cli.child import Child, running
 from appliance.cli.main import Command, command
-from appliance.cli.phantom import study
 
 READY = 20.0
 """Seconds that a program may take to be ready."""
@@ -58,10 +58,15 @@ def butterfly(*argv: str | Path) -> list[str]:
 
 
 def program(name: str) -> str:
-    """The path of one of dcmtk's tools; the test is skipped where it is missing."""
+    """The path of a real program that a test talks to.
+
+    The test is skipped where it is missing, and fails where C{BUTTERFLY_TEST_PEERS=required}.
+    """
     path = shutil.which(name)
+    if path is None and os.environ.get("BUTTERFLY_TEST_PEERS") == "required":
+        pytest.fail(f"{name} is not installed, and every peer is required here")
     if path is None:
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(f"{name} is not installed: 'make peers' does that")
     return path
 
 
@@ -75,6 +80,9 @@ def directoryFor(case: TestCase) -> Path:
 @cache
 def phantom(frames: int = 3) -> tuple[Path, ...]:
     """The files of a phantom's study, made once and gone when the tests are."""
+    # Only here: it needs what the [demo] extra brings, and most tests do without.
+    from appliance.cli.phantom import study
+
     directory = tempfile.mkdtemp(prefix="butterfly-tls-phantom-")
     atexit.register(shutil.rmtree, directory)
     return study(Path(directory), frames=frames)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -214,7 +213,6 @@ class ContextTests(InDirectory):
 
 
 @pytest.mark.real
-@pytest.mark.skipif(shutil.which("storescp") is None, reason="dcmtk is not installed")
 class RealTests(InDirectory):
     """The command as a process."""
 

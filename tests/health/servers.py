@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
+import pytest
 from attrs import frozen
+
+from tests.peers import program
 
 PATIENCE = 20.0
 """Seconds that a server may take to listen."""
@@ -42,13 +45,14 @@ class Server:
 def storescp(directory: Path, *options: str) -> Iterator[Server]:
     """Run dcmtk's C{storescp -v} with C{options}."""
     port = _freePort()
-    with _running(directory, ["storescp", "-v", *options, str(port)], port) as server:
+    with _running(directory, [program("storescp"), "-v", *options, str(port)], port) as server:
         yield server
 
 
 @contextmanager
 def pynetdicom(directory: Path) -> Iterator[Server]:
     """Run a Verification SCP of pynetdicom, called PYNETDICOM and nothing else."""
+    pytest.importorskip("pynetdicom", reason="pynetdicom (the [demo] extra) is not installed")
     port = _freePort()
     with _running(directory, [sys.executable, "-c", PYNETDICOM, str(port)], port) as server:
         yield server

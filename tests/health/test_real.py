@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,10 +24,7 @@ from appliance.tls.creator import Creator
 from tests.health.certificates import Pair, selfSigned
 from tests.health.servers import Server, closedPort, pynetdicom, storescp
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(shutil.which("storescp") is None, reason="dcmtk is not installed"),
-]
+pytestmark = pytest.mark.real
 
 CLEAN = (
     "I: Association Acknowledged (Max Send PDV: 16372)\n"
