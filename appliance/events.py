@@ -65,6 +65,8 @@ class Reason(Enum):
     HANDSHAKE = "handshake"
     """The TLS handshake with the peer failed."""
     HANDSHAKE_TIMEOUT = "handshake timeout"
+    REFUSED = "refused"
+    """The handshake ended well, and still the peer was not let in."""
     NO_BACKEND = "no backend"
     """No backend could be connected."""
     TLS_RESET = "TLS reset"

@@ -14,7 +14,7 @@ from typing import Any
 from attrs import evolve, frozen
 from OpenSSL import SSL
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import Factory
 
@@ -102,18 +102,22 @@ class Section(Service):
             busy=config.timeouts.busy,
             idle=config.timeouts.idle,
             close=config.timeouts.close,
-            pool=self._pool(),
+            admit=self._admit,
             tls=Facts(config.tls, settings.certificate),
             events=self._events,
             clock=self._reactor,
             back=self._wrap(SocketRole.REMOTE, tls=config.client, isClient=True),
             recognise=misplaced,
         )
+        self._pool = self._makePool()
         self._front = self._wrap(SocketRole.LOCAL, tls=not config.client, isClient=False)(
             FrontFactory(self)
         )
 
-    def _pool(self) -> Pool:
+    def _admit(self, _join: Join, _transport: Any) -> Deferred[Pool]:
+        return succeed(self._pool)
+
+    def _makePool(self) -> Pool:
         config = self.settings.config
         resolve = resolver(self._reactor)
         return Pool(

@@ -124,6 +124,32 @@ class Failover(Enum):
     RR = "rr"
 
 
+class LogId(Enum):
+    """What stands in the brackets of a connection's log lines (C{logId})."""
+
+    SEQUENTIAL = "sequential"
+    UNIQUE = "unique"
+    THREAD = "thread"
+    PROCESS = "process"
+
+
+class Preface(Enum):
+    """What is said to the backend, or to a proxy before it, ahead of the data (C{protocol})."""
+
+    PROXY = "proxy"
+    CONNECT = "connect"
+
+
+@frozen
+class ConnectConfig:
+    """How to ask an HTTP proxy for a way through (C{protocol = connect} and its options)."""
+
+    host: str
+    username: str | None = None
+    password: str | None = None
+    headers: tuple[str, ...] = ()
+
+
 class SocketRole(Enum):
     """Which socket a C{socket} option is for: accepting, local (accepted) or remote (dialled)."""
 
@@ -144,12 +170,41 @@ class SocketOption:
 
 
 @frozen
+class OCSPConfig:
+    """How a peer's certificate is checked by OCSP (RFC 6960), beside its chain.
+
+    C{url} is asked for the leaf, C{aia} asks the responders that the certificates themselves name.
+    C{timeout} is seconds for one responder. C{required} refuses a peer when there is no answer.
+    C{staple} false keeps a server from fetching answers about its own certificate.
+    """
+
+    url: str | None = None
+    aia: bool = False
+    flags: tuple[str, ...] = ()
+    nonce: bool = False
+    required: bool = True
+    timeout: float = 5.0
+    staple: bool = True
+
+
+@frozen
+class NameRule:
+    """A server section's C{sni = PRIMARY:PATTERN}: it serves those who ask the primary for it."""
+
+    primary: str
+    pattern: str
+
+
+@frozen
 class TLSConfig:
     """What one section's TLS context is built from; file names are absolute and exist.
 
     C{certWhere} and C{keyWhere} are where the names were written, for messages. C{options} and
     C{clearOptions} are OpenSSL's C{SSL_OP_} flags to set and to leave unset.
     C{sni} is the name a client asks for: empty for none, C{None} for the host it connects to.
+    C{requestCert} asks for a certificate without needing one, C{verifyIfSent} checks the chain of
+    one that was sent, and C{forgives} lets a peer that fails the checks end its handshake (it is
+    redirected then). C{pskSecrets} and C{keyPassphrase} are files.
     """
 
     client: bool = False
@@ -172,6 +227,21 @@ class TLSConfig:
     maximum: TLSVersion = TLSVersion.TLSv1_3
     securityLevel: int | None = None
     sni: str | None = None
+    caWhere: Where = Where("")
+    crlFile: str | None = None
+    crlPath: str | None = None
+    requestCert: bool = False
+    verifyIfSent: bool = False
+    checkEmail: tuple[str, ...] = ()
+    checkIP: tuple[str, ...] = ()
+    ocsp: OCSPConfig = OCSPConfig()
+    pskSecrets: str | None = None
+    pskIdentity: str | None = None
+    keyPassphrase: str | None = None
+    sessionResume: bool = True
+    sessionTimeout: int = 300
+    signatureAlgorithms: str | None = None
+    forgives: bool = False
     keyPermissions: KeyPermissions = KeyPermissions.WARN
 
     @property
@@ -205,7 +275,10 @@ class SectionConfig:
 
     C{client} true means plain in, TLS out; false (the default) means TLS in, plain out.
     C{debug} is the highest log level that this section's lines may have. C{retry} is seconds.
-    C{callingAET} and C{calledAET} name us and the PACS in our own echoes.
+    C{exec} is a program to pass connections on to, C{redirect} where those go who fail the checks
+    of their certificate. C{transparent} keeps the client's address towards the backend. C{setuid}
+    and C{setgid} own the unix socket that is listened at. C{callingAET} and C{calledAET} name us
+    and the PACS in our own echoes.
     """
 
     name: str
@@ -221,6 +294,17 @@ class SectionConfig:
     local: str | None = None
     socketOptions: tuple[SocketOption, ...] = ()
     debug: int = 5
+    logId: LogId = LogId.SEQUENTIAL
+    slave: NameRule | None = None
+    redirect: tuple[Address, ...] = ()
+    exec: str | None = None
+    execArgs: tuple[str, ...] = ()
+    protocol: Preface | None = None
+    proxyRequest: ConnectConfig | None = None
+    transparent: bool = False
+    reset: bool = True
+    setuid: str | None = None
+    setgid: str | None = None
     callingAET: str = "BUTTERFLYTLS"
     calledAET: str | None = None
 
@@ -244,6 +328,7 @@ class GlobalConfig:
     setgid: str | None = None
     chroot: str | None = None
     service: str = "butterfly-tls"
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 @frozen

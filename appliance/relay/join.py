@@ -34,7 +34,7 @@ from appliance.events import (
 from appliance.relay.back import Back, BackFactory
 from appliance.relay.front import Front
 from appliance.relay.side import Side
-from appliance.relay.terms import Terms
+from appliance.relay.terms import Dialable, NotAdmittedError, Terms
 
 log = Logger()
 
@@ -62,7 +62,7 @@ class Join:
         self._done = done
         self._started = self._lastMoved = terms.clock.seconds()
         self.reason: Reason | None = None
-        self._dialling: Deferred[None] | None = None
+        self._dialling: Deferred[Any] | None = None
         self._joined = False
         self._ended: set[Leg] = set()
         self._alive: set[Leg] = set()
@@ -80,7 +80,7 @@ class Join:
         self.publish(Accepted, self.client, self.front.descriptor())
         if self.terms.dials:
             self.publish(Opened, self.client)
-            self._dial()
+            self._admit(None)
         else:
             self._limit(self.terms.busy, self._handshakeOverdue)
 
@@ -102,16 +102,20 @@ class Join:
         self._tellCertificates(transport)
         self.publish(Handshaken, self._peer, self.terms.dials)
         if not self.terms.dials:
-            self._dial()
+            self._admit(transport)
         elif self._dialling is None:
             self._couple()
 
-    def _dial(self) -> None:
+    def _admit(self, transport: Any) -> None:
         # Nothing is read from the client meanwhile: what it sends waits in its own kernel.
         self.front.transport.pauseProducing()
-        factory = self.terms.back(BackFactory(self, self.front.leg.other))
-        self._dialling = self.terms.pool.dial(factory, self.connection)
+        self._dialling = self.terms.admit(self, transport)
+        self._dialling.addCallback(self._dial)
         self._dialling.addCallbacks(self._dialEnded, self._dialFailed)
+
+    def _dial(self, pool: Dialable) -> Deferred[Any]:
+        factory = self.terms.back(BackFactory(self, self.front.leg.other))
+        return pool.dial(factory, self.connection)
 
     def _dialEnded(self, outcome: tuple[Any, Any]) -> None:
         self._dialling = None
@@ -123,6 +127,8 @@ class Join:
         self._dialling = None
         if failure.check(NoBackendError, CancelledError):
             self.abort(Reason.NO_BACKEND)
+        elif failure.check(NotAdmittedError):
+            self.abort(Reason.REFUSED)
         else:
             log.failure("dialling a backend failed", failure)
             self.abort(Reason.INTERNAL)

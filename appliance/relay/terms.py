@@ -19,6 +19,16 @@ class Dialable(Protocol):
         """Connect C{factory} to a backend; gives C{(target, transport of it)}."""
 
 
+class NotAdmittedError(Exception):
+    """The peer's handshake ended well, and still it is not let in; C{str} says why."""
+
+
+Admit = Callable[[Any, Any], "Deferred[Any]"]
+"""C{(join, transport) -> pool}: where a client goes whose TLS leg is C{transport}, C{None} for one
+that is plain. It may take its time, may give the join other terms, and fails with
+L{NotAdmittedError} for a client that goes nowhere."""
+
+
 class Secrets(Protocol):
     """What the TLS side knows of a leg, asked for when a handshake has ended."""
 
@@ -48,7 +58,7 @@ class Terms:
     busy: float
     idle: float
     close: float
-    pool: Dialable
+    admit: Admit
     tls: Secrets
     events: Events
     clock: IReactorTime

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import define, field
 from OpenSSL import SSL
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import Clock
@@ -109,7 +109,7 @@ class JoinCase(SynchronousTestCase):
             busy=BUSY,
             idle=IDLE,
             close=CLOSE,
-            pool=self.pool,
+            admit=lambda *_: succeed(self.pool),
             tls=FakeSecrets(),
             events=events,
             clock=self.clock,
