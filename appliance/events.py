@@ -16,7 +16,8 @@ from attrs import define, field, frozen
 class Peer:
     """The TLS peer as known once the handshake has ended; C{None} where it did not say.
 
-    C{group} is C{"unknown"} where the OpenSSL binding has no call for it.
+    C{group} is C{"unknown"} where the OpenSSL binding has no call for it. C{psk}: the handshake
+    rests on a pre-shared key; C{resumed}: on an earlier session.
     """
 
     version: str
@@ -26,6 +27,8 @@ class Peer:
     serverName: str | None = None
     subject: str | None = None
     resumed: bool = False
+    issuer: str | None = None
+    psk: bool = False
 
 
 class End(Enum):
@@ -78,6 +81,8 @@ class Reason(Enum):
     """One direction had ended and the other did not follow within TIMEOUTclose."""
     STOPPED = "stopped"
     """The appliance stopped."""
+    WORKER_LOST = "worker lost"
+    """The process that had the connection died."""
     INTERNAL = "internal error"
 
 
@@ -187,6 +192,23 @@ class ActiveListing(Event):
 
 
 @frozen
+class WorkerStarted(Event):
+    """The worker process C{number} was started."""
+
+    number: int
+    pid: int
+
+
+@frozen
+class WorkerLost(Event):
+    """A worker process ended unasked, by C{how} (C{"signal 9"}); its connections are gone."""
+
+    number: int
+    pid: int
+    how: str
+
+
+@frozen
 class InternalError(Event):
     """A defect of ours: the exception's type and place, and the traceback's lines."""
 
@@ -248,8 +270,29 @@ class Ready(SectionEvent):
 
 
 @frozen
+class ResolveDelayed(SectionEvent):
+    """A backend's name is not known when the section starts; each connection asks again."""
+
+
+@frozen
+class ChildEnded(SectionEvent):
+    """A program of the section ended with C{code}, or by C{signal}."""
+
+    pid: int
+    code: int | None
+    signal: int | None = None
+
+
+@frozen
 class Unbound(SectionEvent):
     """The section stopped listening."""
+
+
+@frozen
+class AcceptFailed(SectionEvent):
+    """The kernel could give us no connection: out of descriptors or memory."""
+
+    error: str
 
 
 @frozen
@@ -258,6 +301,27 @@ class BareConnects(SectionEvent):
 
     count: int
     clients: int
+
+
+@frozen
+class StapleFetching(SectionEvent):
+    """The OCSP responder at C{url} is about to be asked about the section's own certificate."""
+
+    url: str
+
+
+@frozen
+class StapleFetched(SectionEvent):
+    """The section has an OCSP answer to staple, good until C{until} (seconds since 1970)."""
+
+    until: float
+
+
+@frozen
+class StapleFailed(SectionEvent):
+    """There is no new OCSP answer to staple; announced once for each C{why}, not for each try."""
+
+    why: str
 
 
 # --- connections ---------------------------------------------------------------------------
@@ -296,6 +360,63 @@ class CertificateRejected(ConnectionEvent):
 
 
 @frozen
+class OCSPAsking(ConnectionEvent):
+    """The OCSP responder at C{url} is about to be asked about a certificate of the peer.
+
+    C{configured} when the configuration names it; else the certificate does.
+    """
+
+    url: str
+    configured: bool
+
+
+@frozen
+class OCSPAnswered(ConnectionEvent):
+    """There is an OCSP answer about a certificate of the peer.
+
+    C{url} is the responder's, C{None} where the peer has stapled the answer. C{status} is
+    C{"good"}, C{"revoked"} or C{"unknown"}; times are seconds since 1970, C{None} where the answer
+    has none. C{reason} of a revocation is a name like C{"keyCompromise"}.
+    """
+
+    url: str | None
+    status: str
+    thisUpdate: float
+    nextUpdate: float | None
+    revokedAt: float | None = None
+    reason: str | None = None
+
+
+@frozen
+class OCSPUnanswered(ConnectionEvent):
+    """The responder at C{url}, or the peer's staple for C{None}, told nothing."""
+
+    url: str | None
+    why: str
+
+
+@frozen
+class OCSPUnstapled(ConnectionEvent):
+    """We asked a server to staple an OCSP answer, and it has none."""
+
+
+@frozen
+class OCSPRejected(ConnectionEvent):
+    """A certificate of the peer's chain was revoked, or nobody says that it was not."""
+
+    depth: int
+    subject: str
+
+
+@frozen
+class OCSPForgiven(ConnectionEvent):
+    """Nobody says that a certificate is good, and the peer is let in nevertheless."""
+
+    depth: int
+    subject: str
+
+
+@frozen
 class Handshaken(ConnectionEvent):
     """The TLS handshake ended well; C{dialled} when we were its client."""
 
@@ -326,6 +447,52 @@ class Misplaced(ConnectionEvent):
     remote: str
     found: str
     advice: str
+
+
+@frozen
+class Redirected(ConnectionEvent):
+    """The client failed the checks of its certificate and is sent to the C{redirect} backends."""
+
+
+@frozen
+class NotAdmitted(ConnectionEvent):
+    """The handshake ended well, and still the peer is not let in."""
+
+    why: str
+
+
+@frozen
+class Switched(ConnectionEvent):
+    """The server name that the client asked for belongs to another section, C{to}."""
+
+    to: str
+
+
+@frozen
+class ChildStarted(ConnectionEvent):
+    """A program was started for the connection."""
+
+    pid: int
+
+
+@frozen
+class Retrying(ConnectionEvent):
+    """The section's own program will be started again."""
+
+
+@frozen
+class Persistent(ConnectionEvent):
+    """The client resumed a session, and goes to the backend that it had then."""
+
+    backend: str
+
+
+@frozen
+class Ordered(ConnectionEvent):
+    """Several backend addresses are known; C{entry} of them is the first to be tried."""
+
+    roundRobin: bool
+    entry: int
 
 
 @frozen
@@ -360,7 +527,9 @@ class ResolveFailed(ConnectionEvent):
 
 @frozen
 class NoBackend(ConnectionEvent):
-    """No backend address was left to try."""
+    """No backend address was left to try; not C{resolved} where no name had an address."""
+
+    resolved: bool = True
 
 
 @frozen

@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, DeferredList
 
 from appliance.config.model import (
     Config,
@@ -40,6 +41,7 @@ from appliance.events import (
 )
 from appliance.section import Section, Settings, settingsFor
 from appliance.system.sockets import Listener, ListenError, listen, places
+from appliance.system.workers import Count, Crew
 
 Place = tuple[socket.AddressFamily, Any]
 """Where a socket listens: the family and what C{bind} takes."""
@@ -55,13 +57,21 @@ class Prepared:
 
 
 class Appliance(MultiService):
-    """All sections. C{reactor} is what they run on, C{events} is told all that happens."""
+    """All sections. C{reactor} is what they run on, C{events} is told all that happens.
 
-    def __init__(self, reactor: Any, events: Events) -> None:
+    A worker's sections do not listen (C{listens} false) and live on what L{take} gives them. With
+    a C{crew} the sections listen and hand on what they accept.
+    """
+
+    def __init__(
+        self, reactor: Any, events: Events, listens: bool = True, crew: Crew | None = None
+    ) -> None:
         super().__init__()
         self.config: Config | None = None
         self._reactor = reactor
         self._events = events
+        self._listens = listens
+        self._crew = crew
         self._ids = map(str, count())
         self._places: dict[str, dict[Place, Listener]] = {}
 
@@ -114,6 +124,8 @@ class Appliance(MultiService):
         self, config: SectionConfig, problems: list[Problem], opened: list[Listener]
     ) -> dict[Place, Listener]:
         """The section's listeners: those that any section has already, and new ones."""
+        if not self._listens:
+            return {}
         have = {place: x for places in self._places.values() for place, x in places.items()}
         options = [o for o in config.socketOptions if o.role is SocketRole.ACCEPT]
         found: dict[Place, Listener] = {}
@@ -152,7 +164,14 @@ class Appliance(MultiService):
         for settings, found in zip(prepared.settings, prepared.places, strict=True):
             known = running.get(settings.config.name)
             if known is None:
-                added = Section(self._reactor, settings, self._events, self._ids)
+                added = Section(
+                    self._reactor,
+                    settings,
+                    self._events,
+                    self._ids,
+                    crew=self._crew,
+                    alone=self._listens,
+                )
                 added.listenAt(found.values())
                 added.setServiceParent(self)
             else:
@@ -161,18 +180,48 @@ class Appliance(MultiService):
         for listener in old:
             if listener not in kept:
                 listener.close()
+        serving = tuple(self.sections)
+        for section in serving:
+            slaves = ((each.settings.config.slave, each) for each in serving)
+            section.serveFor(
+                each for slave, each in slaves if slave and slave.primary == section.name
+            )
         self._places = {
             settings.config.name: found
             for settings, found in zip(prepared.settings, prepared.places, strict=True)
         }
         self.config = prepared.config
+        if self._crew is not None:
+            self._crew.configure(prepared.config)
+
+    # --- workers ---------------------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Serve; workers start with the reactor."""
+        super().startService()
+        if self._crew is not None:
+            self._reactor.callWhenRunning(self._crew.start)
+
+    def stopService(self) -> Deferred[Any]:
+        """Stop listening and end every connection; fires when all are gone."""
+        stopped = super().stopService()
+        return stopped if self._crew is None else DeferredList([stopped, self._crew.stop()])
+
+    def take(self, handle: socket.socket, section: str, connection: str, client: str) -> None:
+        """Serve an accepted socket in C{section}; one that is gone since then closes it."""
+        for each in self.sections:
+            if each.name == section:
+                each.take(handle, connection, client)
+                return
+        handle.close()
 
     # --- what an administrator asks for ----------------------------------------------------
 
     @property
     def connections(self) -> int:
         """How many connections there are."""
-        return sum(len(section.joins) for section in self.sections)
+        own = sum(len(section.joins) for section in self.sections)
+        return own if self._crew is None else own + self._crew.connections
 
     def tellReady(self) -> None:
         """Announce what each section serves."""
@@ -181,16 +230,24 @@ class Appliance(MultiService):
 
     def tellActive(self) -> None:
         """Announce each connection (what stunnel does on SIGUSR2)."""
+        if self._crew is None:
+            self._tellCounts(self.counts())
+        else:
+            self._crew.counts().addCallback(self._tellCounts)
+
+    def counts(self) -> tuple[Count, ...]:
+        """What each connection of this process has moved so far."""
+        return tuple(
+            Count(str(section.name), join.moved[Leg.TLS], join.moved[Leg.SOCKET])
+            for section in self.sections
+            for join in section.joins.values()
+        )
+
+    def _tellCounts(self, counts: tuple[Count, ...]) -> None:
         self._events.publish(ActiveListing())
-        number = 0
-        for section in self.sections:
-            for join in section.joins.values():
-                number += 1
-                moved = join.moved
-                self._events.publish(
-                    Active(str(section.name), number, moved[Leg.TLS], moved[Leg.SOCKET])
-                )
-        self._events.publish(ActiveListed(number))
+        for number, each in enumerate(counts, 1):
+            self._events.publish(Active(each.section, number, each.sentToTLS, each.sentToSocket))
+        self._events.publish(ActiveListed(len(counts)))
 
 
 def _placeText(place: Place) -> str:

@@ -29,6 +29,7 @@ from appliance.logs.sinks import File, Sink, Syslog, terminal
 from appliance.service import Appliance
 from appliance.system.process import ProcessError, checkPidFile, groupNumber, userNumber
 from appliance.system.signals import install
+from appliance.system.workers import Crew
 
 DEFAULT_CONFIG = "/etc/butterfly-tls/butterfly-tls.conf"
 
@@ -58,8 +59,10 @@ class Options(usage.Options):
 class Daemon(Appliance):
     """The appliance as twistd runs it: reads its file, writes its log, hears signals."""
 
-    def __init__(self, reactor: Any, events: Events, path: str, log: LogListener) -> None:
-        super().__init__(reactor, events)
+    def __init__(
+        self, reactor: Any, events: Events, path: str, log: LogListener, crew: Crew | None
+    ) -> None:
+        super().__init__(reactor, events, crew=crew)
         self._path = path
         self._log = log
         self.observesTwisted = True
@@ -138,7 +141,9 @@ def makeService(options: Options) -> Daemon:
         log = LogListener(_sinks(parent, config))
         events = Events(onError(log))
         events.subscribe(log)
-        daemon = Daemon(reactor, events, path, log)
+        workers = config.process.workers or len(os.sched_getaffinity(0))
+        crew = Crew(reactor, workers, events) if workers > 1 else None
+        daemon = Daemon(reactor, events, path, log, crew)
         daemon.observesTwisted = not any(parent.get(k) for k in ("logfile", "logger", "syslog"))
         daemon.begin(config)
     except ConfigError as error:

@@ -93,29 +93,35 @@ class SectionCase(TestCase):
         pair: KeyPair | None = None,
         authorities: tuple[KeyPair, ...] = (),
         connect: int | None = None,
+        listens: bool = True,
         **changes: Any,
     ) -> Section:
-        """A section in front of the PACS; it serves at C{self.port}."""
+        """A section in front of the PACS; it serves at C{self.port} when it C{listens}."""
         tls = tls or TLSConfig()
         client = tls.client
         material = m.material(None if client else (pair or m.server()), *authorities)
+        behind = self.pacsPort if connect is None else connect
+        facts: dict[str, Any] = {
+            "name": "DICOM STORE",
+            "connect": (InetAddress("127.0.0.1", behind),) if behind else (),
+            "timeouts": Timeouts(),
+        }
         config = SectionConfig(
-            name="DICOM STORE",
             where=m.WHERE,
             accept=(InetAddress("127.0.0.1", 0),),
-            connect=(InetAddress("127.0.0.1", self.pacsPort if connect is None else connect),),
             tls=tls,
             client=client,
-            **{"timeouts": Timeouts(), **changes},
+            **(facts | changes),
         )
         context = build(config.name, config.where, tls, material)
         certificate = None if material.pair is None else material.pair.certificate
         section = Section(
             reactor, Settings(config, context, certificate, 30), self.events, map(str, count())
         )
-        listener = listen(*self._place())
-        self.port = int(listener.address.rpartition(":")[2])
-        section.listenAt([listener])
+        if listens:
+            listener = listen(*self._place())
+            self.port = int(listener.address.rpartition(":")[2])
+            section.listenAt([listener])
         section.privilegedStartService()
         section.startService()
         self.addCleanup(section.stopService)

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from appliance.config.model import TLSConfig, Where
-from appliance.tls.certificate import KeyPair, Material, PrivateKey
+from appliance.tls.certificate import KeyPair, PrivateKey
+from appliance.tls.files import Material
 from appliance.tls.issue import (
     KeyType,
     authority,

@@ -373,7 +373,7 @@ class ClientModeTests(SectionCase):
         pacs = self.pacs(context=self.context())
         ca = str(m.writeAuthority(self.directory(), "ca", m.server()))
         tls = TLSConfig(client=True, verifyChain=True, caFile=ca, checkHost=("localhost",))
-        self.section(tls)
+        self.section(tls, authorities=(m.server(),))
         client = await self.client(plain=True)
         client.transport.write(b"hello")
         await pacs.upTo(5)
@@ -383,7 +383,7 @@ class ClientModeTests(SectionCase):
         self.pacs(context=self.context())
         ca = str(m.writeAuthority(self.directory(), "ca", m.server()))
         tls = TLSConfig(client=True, verifyChain=True, caFile=ca, checkHost=("pacs.example",))
-        self.section(tls)
+        self.section(tls, authorities=(m.server(),))
         client = await self.client(plain=True)
         await client.lost
         self.assertEqual((await self.event(e.Closed)).reason, e.Reason.HANDSHAKE)

@@ -18,7 +18,9 @@ from typing import Any, Final, cast
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
-from appliance.backend.backend import Backend, Dialler, resolver
+from appliance.backend.backend import Backend
+from appliance.backend.dialler import Dialler
+from appliance.backend.resolve import resolver
 from appliance.cli.running import complete
 from appliance.config.build import build
 from appliance.config.model import Config, Problem, SectionConfig, TLSConfig
@@ -117,10 +119,10 @@ async def _ask(reactor: Any, settings: Settings, timeout: float) -> Any:
         def tls(factory: Any) -> Any:
             return TLSWireFactory(creator, True, factory)
 
-    dialler = Dialler(reactor, timeout, config.local)
+    dialler = Dialler(reactor, timeout, settings.local)
     for address in config.connect:
         name = str(address)
-        targets = await Backend(address, resolver(reactor)).targets()
+        targets = await Backend(address, resolver(reactor), reactor).targets()
         if not targets:
             unknown = Result(
                 State.UNREACHABLE,

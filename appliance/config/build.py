@@ -7,66 +7,109 @@ model (here), and the model judged as a whole (C{rules}). Every problem is colle
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from functools import reduce
-from operator import or_
 from typing import Final
 
 from attrs import evolve
 
 from appliance.config import processoptions as process
+from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
-from appliance.config import tlsoptions as tls
+from appliance.config.files import Disk, Files, Given
 from appliance.config.model import (
     Config,
     ConfigError,
+    ConnectConfig,
     GlobalConfig,
+    Preface,
     Problem,
     SectionConfig,
     SocketOption,
     Timeouts,
-    TLSConfig,
     Where,
 )
 from appliance.config.paths import Surroundings
-from appliance.config.rules import check
+from appliance.config.rules import check, checkInetd
+from appliance.config.sections import apart
 from appliance.config.settings import Settings, fold
-from appliance.config.source import Disk, Files, Header, Source, readSource
-from appliance.config.sslops import SSL_OPS
+from appliance.config.source import Header, Source, readSource
+from appliance.config.tlsbuild import nameRule, tlsConfig
 from appliance.config.values import Debug
 from appliance.config.wording import Place
 
 DISK: Final = Disk()
 
 
-def load(path: str, files: Files = DISK) -> Config:
+def load(path: str, files: Files = DISK, tolerant: bool = False) -> Config:
     """The configuration in the file at C{path}, with its warnings.
 
     Raises L{ConfigError}, with all problems, when there is one that stops the start.
     """
-    config, problems = build(path, files)
+    return _orRaise(build(path, files, tolerant))
+
+
+def loadText(
+    name: str, data: bytes, directory: str, files: Files = DISK, tolerant: bool = False
+) -> Config:
+    """The configuration in C{data}; see L{buildText}. Raises L{ConfigError}."""
+    return _orRaise(buildText(name, data, directory, files, tolerant))
+
+
+def build(
+    path: str, files: Files, tolerant: bool = False
+) -> tuple[Config | None, tuple[Problem, ...]]:
+    """The configuration in the file at C{path}, unless it is unusable, and all its problems.
+
+    Problems come in the order of the files and their lines. C{tolerant} takes what stunnel takes
+    though it is mostly a mistake: two sections of one name, of which the second gets another, and
+    a file without sections, which is for the one connection that inetd hands over.
+    """
+    path = os.path.abspath(path)
+    return _build(path, os.path.dirname(path), files, tolerant)
+
+
+def buildText(
+    name: str, data: bytes, directory: str, files: Files, tolerant: bool = False
+) -> tuple[Config | None, tuple[Problem, ...]]:
+    """Like L{build} from C{data} that was read elsewhere, such as from a descriptor.
+
+    C{name} is what it goes by in problems, and C{directory}, which is absolute, where the files
+    are looked up that it names.
+    """
+    return _build(name, directory, Given(name, data, files), tolerant)
+
+
+Built = tuple[Config | None, tuple[Problem, ...]]
+
+
+def _orRaise(built: Built) -> Config:
+    config, problems = built
     if config is None:
         raise ConfigError(problems)
     return config
 
 
-def build(path: str, files: Files) -> tuple[Config | None, tuple[Problem, ...]]:
-    """The configuration in the file at C{path}, unless it is unusable, and all its problems.
-
-    Problems come in the order of the files and their lines.
-    """
-    path = os.path.abspath(path)
-    source = readSource(path, files)
-    folded = fold(path, source.items, Surroundings(os.path.dirname(path), files))
+def _build(path: str, directory: str, files: Files, tolerant: bool) -> Built:
+    source = readSource(path, files, directory)
+    folded = fold(path, source.items, Surroundings(directory, files))
     subjects = [(sectionConfig(settings), settings) for settings in folded.sections]
-    problems = _ordered(
-        source, [*source.problems, *folded.problems, *_nothing(path, source), *check(subjects)]
-    )
-    if any(problem.fatal for problem in problems):
-        return None, problems
+    problems = [*source.problems, *folded.problems]
+    whole = globalConfig(folded.process)
+    inetd = None
+    if subjects:
+        if tolerant:
+            subjects, renamed = apart(subjects)
+            problems += renamed
+        problems += check(subjects)
+    elif tolerant and not source.problems:
+        inetd = evolve(sectionConfig(folded.process), name=whole.service)
+        problems += checkInetd(inetd, folded.process)
+    else:
+        problems += _nothing(path, source)
+    found = _ordered(source, problems)
+    if any(problem.fatal for problem in found):
+        return None, found
     sections = tuple(section for section, _ in subjects)
-    config = Config(path, globalConfig(folded.process), sections, source.files, problems)
-    return config, problems
+    return Config(path, whole, sections, source.files, found, inetd), found
 
 
 def globalConfig(settings: Settings) -> GlobalConfig:
@@ -82,7 +125,9 @@ def globalConfig(settings: Settings) -> GlobalConfig:
             setgid=process.SETGID,
             chroot=process.CHROOT,
             service=process.SERVICE,
-        )
+            workers=process.WORKERS,
+        ),
+        environment=settings.all(process.SET_ENV),
     )
     debug = settings.last(process.DEBUG) or Debug(config.debug)
     return evolve(config, debug=debug.level, facility=debug.facility or config.facility)
@@ -90,12 +135,23 @@ def globalConfig(settings: Settings) -> GlobalConfig:
 
 def sectionConfig(settings: Settings) -> SectionConfig:
     """What C{settings} say about one section, complete or not."""
+    program = settings.last(relay.EXEC)
+    own = settings.section is not None
+    renamed = settings.last(process.SERVICE) if own else None
     config = SectionConfig(
-        name=settings.section or "",
+        name=renamed or settings.section or "",
         where=settings.where,
         accept=settings.all(relay.ACCEPT),
         connect=settings.all(relay.CONNECT),
         tls=tlsConfig(settings),
+        slave=nameRule(settings),
+        redirect=settings.all(relay.REDIRECT),
+        exec=program,
+        execArgs=() if program is None else settings.last(relay.EXEC_ARGS) or (program,),
+        protocol=settings.last(protocol.PROTOCOL),
+        proxyRequest=proxyRequest(settings),
+        setuid=settings.last(process.SETUID) if own else None,
+        setgid=settings.last(process.SETGID) if own else None,
         timeouts=Timeouts(
             **settings.arguments(
                 busy=relay.TIMEOUT_BUSY,
@@ -111,6 +167,9 @@ def sectionConfig(settings: Settings) -> SectionConfig:
             delay=relay.DELAY,
             retry=relay.RETRY,
             local=relay.LOCAL,
+            transparent=relay.TRANSPARENT,
+            reset=relay.RESET,
+            logId=relay.LOG_ID,
             callingAET=relay.CALLING_AET,
             calledAET=relay.CALLED_AET,
         ),
@@ -119,39 +178,17 @@ def sectionConfig(settings: Settings) -> SectionConfig:
     return evolve(config, debug=debug.level)
 
 
-def tlsConfig(settings: Settings) -> TLSConfig:
-    """What C{settings} say about the TLS context of one section."""
-    level = settings.last(tls.VERIFY) or 0
-    flags = {flag.name: flag.on for flag in settings.all(tls.FLAGS)}
-    return TLSConfig(
-        cert=settings.last(tls.CERT),
-        key=settings.last(tls.KEY) or settings.last(tls.CERT),
-        certWhere=settings.place(tls.CERT).where,
-        keyWhere=settings.place(tls.KEY if settings.wrote(tls.KEY) else tls.CERT).where,
-        requireCert=settings.last(tls.REQUIRE_CERT) or level >= 2,
-        verifyChain=settings.last(tls.VERIFY_CHAIN) or level in (1, 2, 3),
-        verifyPeer=settings.last(tls.VERIFY_PEER) or level in (3, 4),
-        checkHost=settings.all(tls.CHECK_HOST),
-        options=_allOf(name for name, on in flags.items() if on),
-        clearOptions=_allOf(name for name, on in flags.items() if not on),
-        **settings.arguments(
-            client=relay.CLIENT,
-            caFile=tls.CA_FILE,
-            caPath=tls.CA_PATH,
-            ciphers=tls.CIPHERS,
-            ciphersuites=tls.CIPHERSUITES,
-            curves=tls.CURVES,
-            sni=tls.SNI,
-            minimum=tls.SSL_VERSION_MIN,
-            maximum=tls.SSL_VERSION_MAX,
-            securityLevel=tls.SECURITY_LEVEL,
-            keyPermissions=tls.KEY_PERMISSIONS,
-        ),
+def proxyRequest(settings: Settings) -> ConnectConfig | None:
+    """What to ask a web proxy for, where there is one."""
+    host = settings.last(protocol.PROTOCOL_HOST)
+    if settings.last(protocol.PROTOCOL) is not Preface.CONNECT or host is None:
+        return None
+    return ConnectConfig(
+        host,
+        settings.last(protocol.PROTOCOL_USERNAME),
+        settings.last(protocol.PROTOCOL_PASSWORD),
+        settings.all(protocol.PROTOCOL_HEADER),
     )
-
-
-def _allOf(names: Iterable[str]) -> int:
-    return reduce(or_, (SSL_OPS[name] for name in names), 0)
 
 
 def _lastOfEach(options: tuple[SocketOption, ...]) -> tuple[SocketOption, ...]:

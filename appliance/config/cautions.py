@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
+from appliance.config import protocoloptions as protocol
+from appliance.config import relayoptions as relay
 from appliance.config import tlsoptions as tls
-from appliance.config.model import InetAddress, Problem, SectionConfig, TLSVersion
+from appliance.config import trustoptions as trust
+from appliance.config.model import InetAddress, Preface, Problem, SectionConfig, TLSVersion
 from appliance.config.settings import Settings
 from appliance.config.sslops import SSL_OPS, allowedVersions
+from appliance.config.trustrules import ADD_CHAIN, verifies
+from appliance.config.vocabulary import Option
 
 WEAK_CIPHERS: Final = (
     "NULL",
@@ -38,8 +43,9 @@ USUAL_SECURITY_LEVEL: Final = 2
 
 def unverifiedServer(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """A client that verifies nobody can be talking to anybody."""
-    if section.client and not section.tls.verifies:
-        yield settings.place(tls.VERIFY_CHAIN).warning(
+    shared = settings.wrote(tls.PSK_SECRETS)
+    if section.client and not section.tls.verifies and not shared:
+        yield settings.place(trust.VERIFY_CHAIN).warning(
             "the server's certificate is not checked, so that anybody can pose as that server",
             "verifyChain or verifyPeer with CAfile or CApath",
             'add "verifyChain = yes", "CAfile" and "checkHost"',
@@ -49,10 +55,11 @@ def unverifiedServer(section: SectionConfig, settings: Settings) -> Iterator[Pro
 def unnamedServer(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """A chain proves that a CA signed, not whom it signed for."""
     config = section.tls
-    if section.client and config.verifyChain and not config.verifyPeer and not config.checkHost:
+    named = config.verifyPeer or config.checkHost or config.checkEmail or config.checkIP
+    if section.client and config.verifyChain and not named:
         inet = (address for address in section.connect if isinstance(address, InetAddress))
         host = next((address.host for address in inet if address.host), "HOST")
-        yield settings.place(tls.VERIFY_CHAIN).warning(
+        yield settings.place(trust.VERIFY_CHAIN).warning(
             "any server with a certificate of the same CA is accepted",
             "checkHost with the name of the server",
             f'add a line like "checkHost = {host}"',
@@ -62,20 +69,10 @@ def unnamedServer(section: SectionConfig, settings: Settings) -> Iterator[Proble
 def anyCertificate(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """To require a certificate is not to check it."""
     if section.tls.requireCert and not section.tls.verifies:
-        yield settings.place(tls.REQUIRE_CERT).warning(
+        yield settings.place(trust.REQUIRE_CERT).warning(
             "any certificate will do, even one that the peer made itself",
             "verifyChain or verifyPeer with CAfile or CApath",
-            'add "verifyChain = yes" and "CAfile"',
-        )
-
-
-def firstLevel(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
-    """C{verify = 1} let clients without a certificate in; we have no such half measure."""
-    if settings.last(tls.VERIFY) == 1 and not section.client:
-        yield settings.place(tls.VERIFY).warning(
-            "peers that show no certificate are turned away too, as with level 2",
-            "level 2, or none",
-            'write "verifyChain = yes" instead, or remove the line to let everybody in',
+            ADD_CHAIN,
         )
 
 
@@ -131,7 +128,47 @@ def unsafeFlags(section: SectionConfig, settings: Settings) -> Iterator[Problem]
             )
 
 
+def unmatchedName(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """A pattern has its asterisk in front, and something to compare."""
+    if section.slave is not None:
+        pattern = section.slave.pattern
+        if not pattern or "*" in pattern[1:]:
+            yield settings.place(tls.SNI).warning(
+                "no client asks for such a name",
+                "a server name, perhaps with one * in front",
+                'write it like "*.hospital.example"',
+            )
+
+
+def idle(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Some options mean nothing without another one."""
+    checks = verifies(section.tls)
+    proxied = section.protocol is Preface.CONNECT or settings.misread(protocol.PROTOCOL)
+    starts = section.exec is not None and bool(section.connect) and not section.accept
+    needs: tuple[tuple[bool, str, tuple[Option[Any], ...]], ...] = (
+        (checks, "verifyChain or verifyPeer", (trust.CRL_FILE, trust.CRL_PATH)),
+        (proxied, "protocol = connect", protocol.OPTIONS[1:]),
+        (settings.wrote(relay.EXEC), "exec", (relay.EXEC_ARGS,)),
+        (settings.wrote(tls.PSK_SECRETS), "PSKsecrets", (tls.PSK_IDENTITY,)),
+        (starts, "exec and connect without accept", (relay.RETRY,)),
+    )
+    for met, need, options in needs:
+        for option in options:
+            if not met and settings.last(option):
+                yield settings.place(option).warning(
+                    f"means nothing without {need}", "that as well", "add it, or remove the line"
+                )
+
+
+def clearPassword(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """A password for a web proxy can be read by everybody on the way there."""
+    if section.proxyRequest is not None and section.proxyRequest.password:
+        yield settings.place(protocol.PROTOCOL_PASSWORD).warning(
+            "goes to the web proxy in the clear", "a network that nobody listens to"
+        )
+
+
 CAUTIONS: Final[tuple[Callable[[SectionConfig, Settings], Iterator[Problem]], ...]] = (
-    *(unverifiedServer, unnamedServer, anyCertificate, firstLevel),
+    *(unverifiedServer, unnamedServer, anyCertificate, unmatchedName, idle, clearPassword),
     *(oldVersions, weakCiphers, lowSecurityLevel, unsafeFlags),
 )

@@ -28,12 +28,31 @@ class Severity(Enum):
     WARNING = "warning"
 
 
+class About(Enum):
+    """What stunnel puts around its message about a problem; see C{stunnelwords}."""
+
+    LINE = "line"
+    SECTION = "section"
+    PROCESS = "process"
+    CONTEXT = "context"
+
+
+@frozen
+class Said:
+    """What stunnel itself says of a problem; C{line} is the whole line as it is written."""
+
+    message: str
+    about: About = About.SECTION
+    line: str = ""
+
+
 @frozen
 class Problem:
     """Something in the configuration that a person must know about.
 
     C{found} says what is there, C{expected} what should be, C{advice} what to do next; each is a
-    phrase without a final full stop. C{section} and C{option} may be empty.
+    phrase without a final full stop. C{section} and C{option} may be empty. C{said} is for those
+    who look for stunnel's words, where it has any.
     """
 
     severity: Severity
@@ -43,6 +62,7 @@ class Problem:
     advice: str = ""
     section: str = ""
     option: str = ""
+    said: Said | None = None
 
     def __str__(self) -> str:
         scope = f"[{self.section}] " if self.section else ""
@@ -313,7 +333,8 @@ class SectionConfig:
 class GlobalConfig:
     """What stands before the first section and concerns the process.
 
-    C{None} means that the file does not say. C{output} is absolute. C{foreground} is C{"yes"},
+    C{None} means that the file does not say. C{workers} 0 is one for each processor. C{output} is
+    absolute. C{foreground} is C{"yes"},
     C{"quiet"} or C{"no"}.
     """
 
@@ -328,15 +349,21 @@ class GlobalConfig:
     setgid: str | None = None
     chroot: str | None = None
     service: str = "butterfly-tls"
+    workers: int = 1
     environment: tuple[tuple[str, str], ...] = ()
 
 
 @frozen
 class Config:
-    """A whole, valid configuration. C{files} are all the files that were read for it."""
+    """A whole, valid configuration. C{files} are all the files that were read for it.
+
+    C{inetd} is there when the file has no section, for one connection on standard input: a section
+    without C{accept}.
+    """
 
     path: str
     process: GlobalConfig
     sections: tuple[SectionConfig, ...]
     files: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = field(default=())
+    inetd: SectionConfig | None = None

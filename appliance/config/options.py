@@ -12,9 +12,11 @@ from typing import Any, Final
 from appliance.config import (
     ignoredoptions,
     processoptions,
+    protocoloptions,
     refusedoptions,
     relayoptions,
     tlsoptions,
+    trustoptions,
     wording,
 )
 from appliance.config.vocabulary import Option
@@ -22,7 +24,9 @@ from appliance.config.vocabulary import Option
 GROUPS: Final[dict[str, tuple[Option[Any], ...]]] = {
     "The process": processoptions.OPTIONS,
     "Connections": relayoptions.OPTIONS,
-    "TLS and certificates": tlsoptions.OPTIONS,
+    "Before the data": protocoloptions.OPTIONS,
+    "TLS and our own certificate": tlsoptions.OPTIONS,
+    "The peer's certificate": trustoptions.OPTIONS,
     "Accepted for stunnel's sake and ignored": ignoredoptions.OPTIONS,
     "Refused": refusedoptions.OPTIONS,
 }

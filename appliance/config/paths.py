@@ -6,14 +6,13 @@ Nothing here opens a file.
 
 from __future__ import annotations
 
-import ntpath
 import os
-import re
 
 from attrs import evolve, frozen
 
+from appliance.config.files import Files
 from appliance.config.model import Problem
-from appliance.config.source import Files
+from appliance.config.source import beside
 from appliance.config.vocabulary import PathKind
 from appliance.config.wording import Place, anyOf, nearest
 
@@ -36,10 +35,12 @@ class Surroundings:
     def find(self, name: str, kind: PathKind, place: Place) -> Found:
         """Find C{name}, which is written at C{place} and must be of the C{kind}."""
         path = os.path.join(self.directory, name)
-        if not _fromWindows(name) or self.files.exists(path):
+        windows = beside(self.directory, name)
+        if kind is PathKind.PROGRAM and windows is None:
+            return self._program(name, path, place)
+        if windows is None or self.files.exists(path):
             return self._check(path, kind, place)
-        path = os.path.join(self.directory, ntpath.basename(name.rstrip("\\/")))
-        found = self._check(path, kind, place)
+        found = self._check(windows, kind, place)
         if found.path is None:
             return found
         moved = place.warning(
@@ -48,12 +49,21 @@ class Surroundings:
         )
         return evolve(found, problems=(moved,))
 
+    def _program(self, name: str, path: str, place: Place) -> Found:
+        if "/" not in name:
+            return Found(name)
+        if self.files.isFile(path):
+            return Found(path)
+        # With chroot it need not be there as seen from here.
+        advice = "each connection fails until it is there"
+        return Found(path, (place.warning(f"there is no {path}", "a program", advice),))
+
     def _check(self, path: str, kind: PathKind, place: Place) -> Found:
         if kind is PathKind.CREATED:
             return Found(path)
         if not self.files.exists(path):
             return self._otherCase(path, kind, place)
-        if self.files.isFile(path) is not (kind is PathKind.FILE):
+        if self.files.isFile(path) is not (kind is not PathKind.DIRECTORY):
             return Found(None, (place.error(f"{path} is not a {kind.value}", f"a {kind.value}"),))
         return Found(path)
 
@@ -74,10 +84,6 @@ class Surroundings:
             advice=f"{alike[0]} in the same directory is used; write it like that, case included",
         )
         return evolve(found, problems=(case, *found.problems))
-
-
-def _fromWindows(name: str) -> bool:
-    return "\\" in name or re.match("[A-Za-z]:/", name) is not None
 
 
 def _missing(path: str, kind: PathKind, near: list[str] | tuple[()], place: Place) -> Problem:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.config import values
-from appliance.config.vocabulary import Option, PathKind, Scope
+from appliance.config import machine, values
+from appliance.config.vocabulary import Option, PathKind, Repeat, Scope
 
 FOREGROUND = Option(
     "foreground",
@@ -15,6 +15,7 @@ FOREGROUND = Option(
     "Whether to stay in the foreground. With yes the log goes to standard error too, with quiet it "
     "does not. Under twistd its own -n decides, and this option is not looked at.",
     values.choice({"yes": "yes", "quiet": "quiet", "no": "no"}),
+    complaint="The argument needs to be either 'yes', 'quiet' or 'no'",
 )
 DEBUG = Option(
     "debug",
@@ -26,6 +27,7 @@ DEBUG = Option(
     "is syslog's and can be named for the process alone.",
     values.debug,
     parseInSection=values.debugInSection,
+    complaint="Illegal debug level",
 )
 OUTPUT = Option(
     "output",
@@ -44,6 +46,7 @@ LOG = Option(
     "append",
     "Whether the log file is continued or begun anew each time it is opened.",
     values.choice({"append": True, "overwrite": False}),
+    complaint="The argument needs to be either 'append' or 'overwrite'",
 )
 SYSLOG = Option(
     "syslog",
@@ -53,13 +56,25 @@ SYSLOG = Option(
     "Whether the log goes to syslog.",
     values.yesNo,
 )
+WORKERS = Option(
+    "workers",
+    Scope.GLOBAL,
+    "NUMBER or auto",
+    "1",
+    "How many processes share the connections; auto is one for each processor. One more listens, "
+    "hands connections on and writes the log. It counts at the start, not at a reload. Our own "
+    "option.",
+    values.workers,
+)
 SERVICE = Option(
     "service",
-    Scope.GLOBAL,
+    Scope.BOTH,
     "NAME",
-    "butterfly-tls",
-    "The name that the lines in syslog carry.",
-    values.word("a name"),
+    "butterfly-tls, or in a section the name in its header",
+    "The name that the lines in syslog carry. In a section the name that this goes by, in the log "
+    "and in the sni of others.",
+    values.text("a name"),
+    inherited=False,
 )
 PID = Option(
     "pid",
@@ -73,20 +88,25 @@ PID = Option(
 )
 SETUID = Option(
     "setuid",
-    Scope.GLOBAL,
+    Scope.BOTH,
     "USER",
     "the user stays",
     "The user, by name or number, to become once all ports are open. A reload later can read only "
-    "what that user can, keys included.",
-    values.word("a user name or number"),
+    "what that user can, keys included. In a section the owner of the unix socket in accept.",
+    machine.user,
+    inherited=False,
+    complaint="Illegal UID",
 )
 SETGID = Option(
     "setgid",
-    Scope.GLOBAL,
+    Scope.BOTH,
     "GROUP",
     "the group stays",
-    "The group, by name or number, to become once all ports are open. All other groups are left.",
-    values.word("a group name or number"),
+    "The group, by name or number, to become once all ports are open. All other groups are left. "
+    "In a section the group of the unix socket in accept.",
+    machine.group,
+    inherited=False,
+    complaint="Illegal GID",
 )
 CHROOT = Option(
     "chroot",
@@ -98,6 +118,15 @@ CHROOT = Option(
     values.fileName,
     path=PathKind.DIRECTORY,
 )
+SET_ENV = Option(
+    "setEnv",
+    Scope.GLOBAL,
+    "NAME=VALUE",
+    "the environment stays",
+    "Sets a variable in the environment of the programs in exec.",
+    machine.variable,
+    Repeat.LIST,
+)
 INCLUDE = Option(
     "include",
     Scope.BOTH,
@@ -107,8 +136,10 @@ INCLUDE = Option(
     "their names and whatever these end in. Directories in it are passed over. A section that an "
     "included file opens stays open after it.",
     values.fileName,
+    complaint="Failed to include directory",
 )
 
 OPTIONS: tuple[Option[Any], ...] = (
-    *(FOREGROUND, DEBUG, OUTPUT, LOG, SYSLOG, SERVICE, PID, SETUID, SETGID, CHROOT, INCLUDE),
+    *(FOREGROUND, DEBUG, OUTPUT, LOG, SYSLOG, SERVICE, PID, SETUID, SETGID, CHROOT),
+    *(SET_ENV, WORKERS, INCLUDE),
 )

@@ -12,9 +12,6 @@ _PROVIDER = (
     "no OpenSSL provider can be loaded, and going on without it would use other keys or none"
 )
 _STORE = "CAs come from files only, and going on without it would not trust the right ones"
-_REVOKED = "revocation is not checked, and going on without it would let revoked certificates in"
-_PSK = "pre-shared keys are not in it, and going on without it would lock out those who use them"
-_NAMES = "only names in checkHost are checked, and going on without it would let other peers in"
 
 _YES_NO = "yes or no"
 
@@ -40,6 +37,7 @@ OPTIONS: tuple[Option[str], ...] = (
         "the FIPS provider cannot be loaded, and going on without it would break a promise",
         default="no",
         harmless=("no",),
+        complaint="FIPS support is not available",
     ),
     refused(
         "compression",
@@ -47,36 +45,16 @@ OPTIONS: tuple[Option[str], ...] = (
         "deflate or zlib",
         "Compresses inside TLS.",
         "TLS does not compress, since that gives secrets away, and going on would send more bytes",
+        complaint="Specified compression type is not available",
     ),
     refused(
-        "exec",
+        "pty",
         Scope.SERVICE,
-        "PROGRAM",
-        "A program to pass connections on to.",
-        "connections go to addresses only, and without it there would be nowhere to pass them to",
-    ),
-    refused(
-        "transparent",
-        Scope.SERVICE,
-        "none, source, destination or both",
-        "Keeps the addresses of connections as though there were no proxy between.",
-        "connections come from our own address, and going on without it would hide the peer's",
-        harmless=("none", "no"),
-    ),
-    refused(
-        "protocol",
-        Scope.SERVICE,
-        "NAME",
-        "What to talk before TLS begins.",
-        "TLS begins at once, and going on without it would fail with such a peer",
-        harmless=("none",),
-    ),
-    refused(
-        "redirect",
-        Scope.SERVICE,
-        "[HOST:]PORT",
-        "Where to pass on those whose certificate does not satisfy.",
-        "they are turned away, and going on without it would leave them nowhere to go",
+        _YES_NO,
+        "Whether the program in exec gets a terminal.",
+        "programs have no terminal, and going on without it would leave one waiting that needs it",
+        default="no",
+        harmless=("no",),
     ),
     refused(
         "ident",
@@ -96,62 +74,4 @@ OPTIONS: tuple[Option[str], ...] = (
     ),
     refused("CAengine", Scope.SERVICE, "ID", "CAs that an engine holds.", _STORE),
     refused("CAstore", Scope.SERVICE, "URI", "CAs in a store of OpenSSL's.", _STORE),
-    refused("CRLfile", Scope.SERVICE, "FILE", "Revocation lists.", _REVOKED, harmless=("",)),
-    refused(
-        "CRLpath",
-        Scope.SERVICE,
-        "DIRECTORY",
-        "A directory of revocation lists, each named by its hash.",
-        _REVOKED,
-        harmless=("",),
-    ),
-    refused("checkEmail", Scope.SERVICE, "ADDRESS", "The peer's e-mail address.", _NAMES),
-    refused("checkIP", Scope.SERVICE, "IP", "The IP address in the peer's certificate.", _NAMES),
-    refused("OCSP", Scope.SERVICE, "URL", "The OCSP responder to ask.", _REVOKED),
-    refused(
-        "OCSPaia",
-        Scope.SERVICE,
-        _YES_NO,
-        "Whether to ask the OCSP responders that certificates name.",
-        _REVOKED,
-        default="no",
-        harmless=("no",),
-    ),
-    refused("OCSPflag", Scope.SERVICE, "NAME", "How strictly to read OCSP answers.", _REVOKED),
-    refused(
-        "OCSPnonce",
-        Scope.SERVICE,
-        _YES_NO,
-        "Whether OCSP answers must repeat a number of ours.",
-        _REVOKED,
-        default="no",
-        harmless=("no",),
-    ),
-    refused(
-        "OCSPrequire",
-        Scope.SERVICE,
-        _YES_NO,
-        "Whether a peer that OCSP says nothing about is turned away.",
-        _REVOKED,
-        default="no",
-        harmless=("no",),
-    ),
-    refused("PSKsecrets", Scope.SERVICE, "FILE", "Names and pre-shared keys.", _PSK),
-    refused("PSKidentity", Scope.SERVICE, "NAME", "Which pre-shared key to use.", _PSK),
-    refused(
-        "config",
-        Scope.SERVICE,
-        "COMMAND[:VALUE]",
-        "A command of OpenSSL's own configuration.",
-        "those commands are not run, and going on without it would set TLS up in another way",
-    ),
-    refused(
-        "sessionResume",
-        Scope.SERVICE,
-        _YES_NO,
-        "Whether TLS sessions can be resumed.",
-        "resumption cannot be turned off, and going on without it would resume sessions",
-        default="yes",
-        harmless=("yes",),
-    ),
 )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.config import sockopts, values
-from appliance.config.model import Failover
-from appliance.config.vocabulary import Option, Repeat, Scope
+from appliance.config import machine, sockopts, values
+from appliance.config.model import Failover, LogId
+from appliance.config.vocabulary import Option, PathKind, Repeat, Scope
 
 ACCEPT = Option(
     "accept",
     Scope.SERVICE,
     "[HOST:]PORT or /PATH",
-    "none; every section needs one",
+    "none; every section needs one, but for those with sni or with both exec and connect",
     "Where to listen: a port on every address of this machine, or on the one that is named, or a "
     "unix socket. The port may be the name of a service.",
     values.address,
@@ -22,7 +22,7 @@ CONNECT = Option(
     "connect",
     Scope.SERVICE,
     "[HOST:]PORT or /PATH",
-    "none; every section needs one",
+    "none; every section needs one, or exec",
     "Where to pass connections on to, mostly the PACS: a port of the named host, or of this "
     "machine, or a unix socket. Several make a list of which failover chooses.",
     values.address,
@@ -45,13 +45,15 @@ FAILOVER = Option(
     "In which order several connect addresses are tried: prio takes them as written, so that the "
     "later ones stand by, rr takes them in turn.",
     values.choice({"rr": Failover.RR, "prio": Failover.PRIO}),
+    complaint="The argument needs to be either 'rr' or 'prio'",
 )
 DELAY = Option(
     "delay",
     Scope.SERVICE,
     "yes or no",
     "no",
-    "Whether the names in connect are looked up for each connection instead of once at the start.",
+    "Whether the names in connect are looked up for each connection instead of once at the start. "
+    "With yes failover is prio.",
     values.yesNo,
 )
 RETRY = Option(
@@ -59,9 +61,10 @@ RETRY = Option(
     Scope.SERVICE,
     "yes, no or MILLISECONDS",
     "no",
-    "How long a section that runs a program waits before it starts again; yes is one second. As in "
-    "stunnel it changes nothing for a section that has accept.",
+    "How long a section with both exec and connect waits before it starts its program again; yes "
+    "is one second. It changes nothing for other sections.",
     values.retry,
+    complaint="Illegal retry delay",
 )
 LOCAL = Option(
     "local",
@@ -69,7 +72,66 @@ LOCAL = Option(
     "HOST",
     "whatever the system chooses",
     "The address of this machine that outgoing connections come from.",
-    values.word("a host name or an IP address of this machine"),
+    machine.localHost,
+    complaint="Failed to resolve local address",
+)
+TRANSPARENT = Option(
+    "transparent",
+    Scope.SERVICE,
+    "none or source",
+    "none",
+    "With source the PACS sees connections come from the client's own address. That needs root or "
+    "CAP_NET_ADMIN, and routes that lead the answers back here.",
+    values.transparent,
+    complaint="Selected transparent proxy mode is not available",
+)
+EXEC = Option(
+    "exec",
+    Scope.SERVICE,
+    "PROGRAM",
+    "none",
+    "A program to pass each connection on to, as inetd does: it reads and writes the connection as "
+    "its standard input and output. Together with connect, and without accept, it is what is "
+    "connected there, at the start.",
+    values.fileName,
+    path=PathKind.PROGRAM,
+)
+EXEC_ARGS = Option(
+    "execArgs",
+    Scope.SERVICE,
+    "NAME [ARGUMENT ...]",
+    "the program in exec",
+    "The arguments of the program in exec, the name it is to know itself by first. They are parted "
+    "at blanks; there is no quoting.",
+    machine.arguments,
+)
+REDIRECT = Option(
+    "redirect",
+    Scope.SERVICE,
+    "[HOST:]PORT or /PATH",
+    "none; they are turned away",
+    "Where to pass on those whose certificate does not satisfy verifyChain or verifyPeer, or who "
+    "show none.",
+    values.address,
+    Repeat.LIST,
+)
+RESET = Option(
+    "reset",
+    Scope.SERVICE,
+    "yes or no",
+    "yes",
+    "Whether a connection that fails ends with a TCP reset, so that the other side learns of it.",
+    values.yesNo,
+)
+LOG_ID = Option(
+    "logId",
+    Scope.SERVICE,
+    "sequential, unique, thread or process",
+    "sequential",
+    "What connections go by in the log: numbers in their order, words that are never used twice, "
+    "or for all of them the number of the thread or of the process.",
+    values.choice({kind.value: kind for kind in LogId}),
+    complaint="Invalid connection identifier type",
 )
 SOCKET = Option(
     "socket",
@@ -81,6 +143,7 @@ SOCKET = Option(
     "on:seconds.",
     sockopts.socketOption,
     Repeat.FLAGS,
+    complaint="Illegal socket option",
 )
 TIMEOUT_BUSY = Option(
     "TIMEOUTbusy",
@@ -89,6 +152,7 @@ TIMEOUT_BUSY = Option(
     "300",
     "How long a TLS handshake may take from its first byte to its last.",
     values.seconds,
+    complaint="Illegal busy timeout",
 )
 TIMEOUT_CONNECT = Option(
     "TIMEOUTconnect",
@@ -97,6 +161,7 @@ TIMEOUT_CONNECT = Option(
     "10",
     "How long to wait for each connect address before the next one is tried.",
     values.seconds,
+    complaint="Illegal connect timeout",
 )
 TIMEOUT_IDLE = Option(
     "TIMEOUTidle",
@@ -105,6 +170,7 @@ TIMEOUT_IDLE = Option(
     "43200, which is twelve hours",
     "How long a connection may stand with nothing moving either way before it is cut.",
     values.seconds,
+    complaint="Illegal idle timeout",
 )
 TIMEOUT_CLOSE = Option(
     "TIMEOUTclose",
@@ -113,6 +179,7 @@ TIMEOUT_CLOSE = Option(
     "60",
     "How long to wait for the second side to end after the first one has.",
     values.seconds,
+    complaint="Illegal close timeout",
 )
 CALLING_AET = Option(
     "callingAET",
@@ -132,7 +199,8 @@ CALLED_AET = Option(
 )
 
 OPTIONS: tuple[Option[Any], ...] = (
-    *(ACCEPT, CONNECT, CLIENT, FAILOVER, DELAY, RETRY, LOCAL, SOCKET),
+    *(ACCEPT, CONNECT, EXEC, EXEC_ARGS, REDIRECT, CLIENT, FAILOVER, DELAY, RETRY, LOCAL),
+    *(TRANSPARENT, SOCKET, RESET, LOG_ID),
     *(TIMEOUT_BUSY, TIMEOUT_CONNECT, TIMEOUT_IDLE, TIMEOUT_CLOSE),
     *(CALLING_AET, CALLED_AET),
 )

@@ -1,56 +1,107 @@
-"""Rules about options together: each a pure function from sections to problems.
+"""Rules about options together: each a pure function from a section to problems.
 
-What is wrong is here, what is only unwise is in C{cautions}. No rule complains of an option that
-was written but could not be understood, since that has been said.
+What is wrong with one section is here and in C{trustrules}, with several in C{sections}; what is
+only unwise is in C{cautions}. No rule complains of an option that was written but could not be
+understood, since that has been said.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
+from appliance.config import ignoredoptions as ignored
+from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
+from appliance.config import stunnelwords as words
 from appliance.config import tlsoptions as tls
 from appliance.config.cautions import CAUTIONS
-from appliance.config.model import Address, InetAddress, Problem, SectionConfig, UnixAddress, Where
+from appliance.config.model import Preface, Problem, SectionConfig, UnixAddress
+from appliance.config.sections import (
+    Subject,
+    duplicateNames,
+    overlap,
+    primaries,
+    sharedPorts,
+)
 from appliance.config.settings import Settings
 from appliance.config.sslops import allowedVersions
-from appliance.config.vocabulary import Option
-from appliance.config.wording import Place
+from appliance.config.trustrules import TRUST_RULES
 
 HERE: Final = ("", "localhost", "127.0.0.1", "::1")
 """Hosts in C{connect} that mean this machine."""
-
-WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104
-"""Hosts in C{accept} that mean every address of their family."""
-
-_VERIFIERS: Final[tuple[Option[Any], ...]] = (tls.VERIFY_CHAIN, tls.VERIFY_PEER, tls.VERIFY)
-
-Subject = tuple[SectionConfig, Settings]
-"""A section and the settings that it was built from."""
 
 
 def check(subjects: Sequence[Subject]) -> Iterator[Problem]:
     """All that there is to say about the sections of a configuration."""
     for section, settings in subjects:
-        for rule in (*RULES, *CAUTIONS):
+        for rule in (endpoints, loop, *RULES, *CAUTIONS):
             yield from rule(section, settings)
     yield from duplicateNames(subjects)
     yield from sharedPorts(subjects)
+    yield from primaries(subjects)
 
 
-def endpoints(_section: SectionConfig, settings: Settings) -> Iterator[Problem]:
-    """A section needs somewhere to listen and somewhere to pass connections on to."""
-    if not settings.wrote(relay.ACCEPT):
+def checkInetd(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """All that there is to say about the one section of a file without sections."""
+    for rule in (oneEndpoint, *RULES, *CAUTIONS):
+        yield from rule(section, settings)
+    yield from primaries([(section, settings)])
+
+
+def endpoints(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """A section needs somewhere to listen and somewhere to pass connections on to.
+
+    It listens at C{accept}, or for those who ask another section for its names (C{sni}); a program
+    that is itself connected to something needs nobody to listen for.
+    """
+    named = settings.wrote(tls.SNI) and not section.client
+    starts = settings.wrote(relay.EXEC) and settings.wrote(relay.CONNECT)
+    if not (settings.wrote(relay.ACCEPT) or named or starts):
         yield settings.place(relay.ACCEPT).error(
-            "nowhere to listen", "one accept or more", 'add a line like "accept = 2761"'
+            "nowhere to listen",
+            "one accept or more",
+            'add a line like "accept = 2761"',
+            says=words.TWO_ENDPOINTS,
         )
-    if not settings.wrote(relay.CONNECT):
+    if not (settings.wrote(relay.CONNECT) or settings.wrote(relay.EXEC)):
         yield settings.place(relay.CONNECT).error(
             "nowhere to pass connections on to",
             "one connect or more",
             'add a line like "connect = 192.168.1.100:104"',
+            says=words.TWO_ENDPOINTS,
+        )
+    if settings.wrote(relay.ACCEPT) and named:
+        yield settings.place(tls.SNI).error(
+            "a section with a port of its own does not serve the names of another",
+            "accept or sni",
+            "remove one of the two",
+            says=words.TWO_ENDPOINTS,
+        )
+    if starts and (settings.wrote(relay.ACCEPT) or named):
+        yield settings.place(relay.EXEC).error(
+            "there are two places to pass connections on to",
+            "connect or exec",
+            "remove one of the two",
+            says=words.TWO_ENDPOINTS,
+        )
+
+
+def oneEndpoint(_section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """One connection is there already; it needs somewhere to be passed on to."""
+    if settings.wrote(relay.ACCEPT):
+        yield settings.place(relay.ACCEPT).error(
+            "stands outside of any section, and there is none",
+            "a [section]",
+            'write a line like "[DICOM STORE]" above',
+            says=words.NO_ACCEPT,
+        )
+    elif settings.wrote(relay.CONNECT) is settings.wrote(relay.EXEC):
+        yield settings.place(relay.CONNECT).error(
+            "a file without a [section] passes one connection on to one place",
+            "connect or exec",
+            "write one of the two, or begin a [section]",
+            says=words.ONE_ENDPOINT,
         )
 
 
@@ -67,14 +118,15 @@ def loop(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
 
 
 def certificate(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
-    """A TLS server needs a certificate, and a key is of no use without one."""
+    """A TLS server needs a certificate or shared keys, and a key is of no use without one."""
     if settings.wrote(tls.CERT):
         return
-    if not section.client:
+    if not section.client and not settings.wrote(tls.PSK_SECRETS):
         yield settings.place(tls.CERT).error(
             "a TLS server needs a certificate",
             "cert, and key where that is another file",
             'add a line like "cert = Butterfly_SCP_Cert.pem"',
+            says="TLS server needs a certificate",
         )
     elif settings.wrote(tls.KEY):
         yield settings.place(tls.KEY).error(
@@ -83,33 +135,38 @@ def certificate(section: SectionConfig, settings: Settings) -> Iterator[Problem]
 
 
 def serverName(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
-    """Sections are not chosen by the name that a client asks for."""
-    if settings.last(tls.SNI) and not section.client:
+    """A server serves names of a section, which has to be said."""
+    if settings.wrote(tls.SNI) and not section.client and section.slave is None:
         yield settings.place(tls.SNI).error(
-            "is not in this version for client = no: no section is chosen by server name, and "
-            "going on without it would show the wrong certificate",
-            advice="give the section a port of its own and remove the line",
+            "with client = no it says which names of which section are served here",
+            "a section, a colon and a pattern",
+            'write it like "sni = DICOM STORE:*.hospital.example"',
+            says="Invalid SNI parameter format",
         )
 
 
-def trust(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
-    """To verify is to compare with something."""
-    config = section.tls
-    misread = settings.misread(tls.CA_FILE) or settings.misread(tls.CA_PATH)
-    if config.verifies and not (config.caFile or config.caPath or misread):
-        verifier = next(option for option in _VERIFIERS if settings.last(option))
-        yield settings.place(verifier).error(
-            "there is nothing to verify against", "CAfile or CApath as well", "add one of them"
+def preface(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Each protocol is for one of the two sides, and a web proxy must be told where to go."""
+    place = settings.place(protocol.PROTOCOL)
+    if section.protocol is Preface.PROXY and section.client:
+        yield place.error(
+            "proxy tells the PACS where clients come from, and with client = yes there is none",
+            "client = no",
+            "remove the line",
+            says="The configured protocol is not supported in the client mode",
         )
-
-
-def checkedHost(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
-    """A name proves nothing in a certificate that nobody verified."""
-    if section.tls.checkHost and not section.tls.verifies:
-        yield settings.place(tls.CHECK_HOST).error(
-            "the name in a certificate means nothing unless that is verified",
-            "verifyChain or verifyPeer as well",
-            'add "verifyChain = yes" and "CAfile"',
+    elif section.protocol is Preface.CONNECT and not section.client:
+        yield place.error(
+            "connect asks a web proxy for the way to a TLS server; who asks us is never sent on "
+            "to a place of his own choice",
+            "client = yes",
+            "remove the line",
+        )
+    elif section.protocol is Preface.CONNECT and not settings.wrote(protocol.PROTOCOL_HOST):
+        yield place.error(
+            "the web proxy must be told where to connect to",
+            "protocolHost as well",
+            'add a line like "protocolHost = cloud.example:2762"',
         )
 
 
@@ -121,6 +178,7 @@ def versions(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
             f"no version is both {config.minimum.text} or newer and {config.maximum.text} or older",
             "sslVersionMin not above sslVersionMax",
             'write "sslVersionMin = TLSv1.2" and remove the other',
+            says="Invalid protocol version range",
         )
     elif not allowedVersions(config):
         yield settings.place(tls.FLAGS).error(
@@ -130,59 +188,19 @@ def versions(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
         )
 
 
-def duplicateNames(subjects: Sequence[Subject]) -> Iterator[Problem]:
-    """Every section has a name of its own."""
-    first: dict[str, Where] = {}
-    for section, _ in subjects:
-        earlier = first.setdefault(section.name, section.where)
-        if earlier is not section.where:
-            yield Place(section.where, section.name).error(
-                f"there is a section of this name at {earlier}",
-                "a name of its own for each",
-                'rename one of them, for example to "[DICOM DMWL]"',
-            )
-
-
-def sharedPorts(subjects: Sequence[Subject]) -> Iterator[Problem]:
-    """Every section listens on ports of its own."""
-    taken: list[tuple[Address, str]] = []
-    for section, settings in subjects:
-        for address, where in settings.located(relay.ACCEPT):
-            earlier = [text for other, text in taken if overlap(address, other)]
-            if earlier:
-                yield Place(where, section.name, relay.ACCEPT.name).error(
-                    f"{address} is taken by {earlier[0]}",
-                    "a port of its own for each section",
-                    "change one of the two",
-                )
-            taken.append((address, f'"accept = {address}" of [{section.name}] at {where}'))
-
-
-def overlap(one: Address, other: Address) -> bool:
-    """True when one socket cannot listen on C{one} while another does on C{other}."""
-    if isinstance(one, InetAddress) and isinstance(other, InetAddress):
-        return one.port == other.port and _hostsOverlap(one.host, other.host)
-    return one == other
-
-
-def _hostsOverlap(one: str, other: str) -> bool:
-    """Whether two hosts share an address; a name may be of either family, no host is all."""
-    if not one or not other or one.lower() == other.lower():
-        return True
-    wildcard = one in WILDCARDS or other in WILDCARDS
-    first, second = _ip(one), _ip(other)
-    if first is None or second is None:
-        return wildcard
-    return first == second or (wildcard and first.version == second.version)
-
-
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+def ticketKeys(_section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """The two keys of session tickets go together."""
+    pair = (ignored.TICKET_KEY, ignored.TICKET_MAC)
+    written = [option for option in pair if settings.wrote(option)]
+    if len(written) == 1 and not settings.misread(written[0]):
+        yield settings.place(written[0]).error(
+            "is one of two that belong together",
+            " and ".join(option.name for option in pair),
+            "write the other one too, or remove the line",
+            says='"ticketKeySecret" and "ticketMacSecret" must be set together',
+        )
 
 
 RULES: Final[tuple[Callable[[SectionConfig, Settings], Iterator[Problem]], ...]] = (
-    *(endpoints, loop, certificate, serverName, trust, checkedHost, versions),
+    *(certificate, serverName, *TRUST_RULES, preface, versions, ticketKeys),
 )

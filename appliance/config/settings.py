@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, evolve, frozen
 
-from appliance.config import options
-from appliance.config.model import Problem, Where
+from appliance.config import options, values
+from appliance.config.model import About, Problem, Said, Where
 from appliance.config.paths import Surroundings
 from appliance.config.source import Header, Item, Setting
+from appliance.config.stunnelwords import NOT_HERE, YES_OR_NO, contextSaid
 from appliance.config.vocabulary import Option, Repeat, Scope, Status
 from appliance.config.wording import Place, quoted
 
@@ -98,30 +99,44 @@ def fold(path: str, items: Iterable[Item], surroundings: Surroundings) -> Folded
     current = process
     for item in items:
         if isinstance(item, Header):
-            current = Settings(item.where, item.name, dict(process.values))
+            current = Settings(item.where, item.name, _inherited(process))
             sections.append(current)
         else:
             problems.extend(_apply(item, current, surroundings))
     return Folded(process, tuple(sections), tuple(problems))
 
 
+def _inherited(process: Settings) -> dict[str, tuple[Written, ...]]:
+    return {
+        name: written
+        for name, written in process.values.items()
+        if options.BY_NAME[name.lower()].inherited
+    }
+
+
 def _apply(setting: Setting, settings: Settings, surroundings: Surroundings) -> Iterator[Problem]:
     """Take C{setting} into C{settings}; yields what is wrong with it."""
     option = options.find(setting.name)
-    place = Place(setting.where, settings.section or "", option.name if option else setting.name)
+    name = option.name if option else setting.name
+    place = Place(setting.where, settings.section or "", name, setting.line)
     if option is None:
         yield _unknown(place)
-    elif option.status is not Status.SUPPORTED:
-        if setting.value.lower() not in option.harmless:
-            yield _unsupported(option, place)
     elif settings.section is not None and option.scope is Scope.GLOBAL:
         yield place.error(
             "stands in a [section]",
             f"a place {option.scope.value}, since it holds for the whole process",
             "move the line up there",
+            says=NOT_HERE,
         )
+    elif option.status is Status.REFUSED:
+        if setting.value.lower() not in option.harmless:
+            yield _refused(option, place)
     else:
-        yield from _store(option, setting, settings, surroundings, place)
+        problems = list(_store(option, setting, settings, surroundings, place))
+        yield from problems
+        ignored = option.status is Status.IGNORED and setting.value.lower() not in option.harmless
+        if ignored and not problems:
+            yield place.warning(f"is ignored: {option.reason}", advice="the line can be removed")
 
 
 def _store(
@@ -135,20 +150,47 @@ def _store(
     for target in targets:
         settings.mark(target)
     try:
-        values = [_parser(target, settings)(setting.value) for target in targets]
+        found = [_parser(target, settings)(setting.value) for target in targets]
     except ValueError as error:
-        form = f'the form is "{option.name} = {option.syntax}"'
-        advice = "" if option.syntax in str(error) else form
-        yield place.error(f"{quoted(setting.value)} is not valid", str(error), advice)
+        yield _unfit(option, setting, place, error)
         return
-    for target, value in zip(targets, values, strict=True):
+    for target, value in zip(targets, found, strict=True):
         if target.path is not None and value is not None:
-            found = surroundings.find(value, target.path, place)
-            yield from found.problems
-            if found.path is None:
+            led = surroundings.find(value, target.path, place)
+            yield from (_absent(option, value, problem, place) for problem in led.problems)
+            if led.path is None:
                 continue
-            value = found.path
+            value = led.path
         settings.add(target, Written(setting.where, value))
+
+
+def _unfit(option: Option[Any], setting: Setting, place: Place, error: ValueError) -> Problem:
+    """The error about a value that its parser did not take."""
+    form = f'the form is "{option.name} = {option.syntax}"'
+    advice = "" if option.syntax in str(error) else form
+    if option.secret:
+        hidden = evolve(place, line=f"{setting.name} = ...")
+        return hidden.error("the value is not valid", str(error), advice, option.complaint)
+    found = f"{quoted(setting.value)} is not valid"
+    if isinstance(error, values.UnfitError):
+        problem = place.error(found, str(error), advice)
+        said = place.said(error.says, error.about) if error.says else None
+        return evolve(problem, said=said)
+    return place.error(found, str(error), advice, _complaint(option))
+
+
+def _complaint(option: Option[Any]) -> str:
+    return option.complaint or (YES_OR_NO if option.parse is values.yesNo else "")
+
+
+def _absent(option: Option[Any], name: str, problem: Problem, place: Place) -> Problem:
+    """C{problem} with a file, as stunnel tells it."""
+    said: Said | None = None
+    if problem.fatal and option.absent:
+        said = contextSaid(option.absent.format(name))
+    elif problem.fatal and option.complaint:
+        said = place.said(option.complaint, About.LINE)
+    return evolve(problem, said=said)
 
 
 def _parser(option: Option[T], settings: Settings) -> Callable[[str], T]:
@@ -159,17 +201,15 @@ def _parser(option: Option[T], settings: Settings) -> Callable[[str], T]:
 
 def _unknown(place: Place) -> Problem:
     near = options.nearest(place.option)
-    if near is None:
-        return place.error(
-            "there is no such option", advice="docs/reference/options.md lists all of them"
-        )
-    advice = f"perhaps {near.name} is meant, which stands {near.scope.value}"
-    return place.error("there is no such option", advice=advice)
+    advice = "docs/reference/options.md lists all of them"
+    if near is not None:
+        advice = f"perhaps {near.name} is meant, which stands {near.scope.value}"
+    return place.error("there is no such option", advice=advice, says=NOT_HERE)
 
 
-def _unsupported(option: Option[Any], place: Place) -> Problem:
-    if option.status is Status.IGNORED:
-        return place.warning(f"is ignored: {option.reason}", advice="the line can be removed")
+def _refused(option: Option[Any], place: Place) -> Problem:
     off = next(filter(None, option.harmless), None)
     advice = f'write "{option.name} = {off}" or remove the line' if off else "remove the line"
-    return place.error(f"is not in this version: {option.reason}", advice=advice)
+    return place.error(
+        f"is not in this version: {option.reason}", advice=advice, says=option.complaint
+    )

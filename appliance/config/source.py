@@ -6,55 +6,22 @@ neither what options mean nor which of them there are.
 
 from __future__ import annotations
 
+import ntpath
 import os
-from typing import Final, Protocol
+import re
+from typing import Final
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from appliance.config import paste
+from appliance.config.files import Disk as Disk
+from appliance.config.files import Files as Files
 from appliance.config.model import Problem, Where
+from appliance.config.stunnelwords import NO_EQUALS
 from appliance.config.wording import Place, quoted
 
 BOM: Final = b"\xef\xbb\xbf"
 COMMENT: Final = (";", "#")
-
-
-class Files(Protocol):
-    """The file system as the configuration sees it; every method takes an absolute path."""
-
-    def read(self, path: str) -> bytes:
-        """The whole content of a file. Raises C{OSError}."""
-
-    def names(self, directory: str) -> list[str]:
-        """The names in a directory, in any order. Raises C{OSError}."""
-
-    def exists(self, path: str) -> bool:
-        """True when there is anything at C{path}."""
-
-    def isFile(self, path: str) -> bool:
-        """True when there is a regular file at C{path}."""
-
-
-@frozen
-class Disk:
-    """The real file system."""
-
-    def read(self, path: str) -> bytes:
-        """See L{Files.read}."""
-        with open(path, "rb") as file:
-            return file.read()
-
-    def names(self, directory: str) -> list[str]:
-        """See L{Files.names}."""
-        return os.listdir(directory)
-
-    def exists(self, path: str) -> bool:
-        """See L{Files.exists}."""
-        return os.path.exists(path)
-
-    def isFile(self, path: str) -> bool:
-        """See L{Files.isFile}."""
-        return os.path.isfile(path)
 
 
 @frozen
@@ -67,11 +34,12 @@ class Header:
 
 @frozen
 class Setting:
-    """A C{name = value} line, spelled as it is written."""
+    """A C{name = value} line, spelled as it is written; C{line} is all of it."""
 
     where: Where
     name: str
     value: str
+    line: str = field(default="", eq=False)
 
 
 Item = Header | Setting
@@ -86,9 +54,12 @@ class Source:
     files: tuple[str, ...]
 
 
-def readSource(path: str, files: Files) -> Source:
-    """Read the configuration file at the absolute C{path} and all that it includes."""
-    reading = _Reading(os.path.dirname(path), files)
+def readSource(path: str, files: Files, base: str | None = None) -> Source:
+    """Read the configuration file at the absolute C{path} and all that it includes.
+
+    What it names is looked up from the directory C{base}, or else from its own.
+    """
+    reading = _Reading(os.path.dirname(path) if base is None else base, files)
     reading.file(path, Place(Where(path)))
     return Source(tuple(reading.items), tuple(reading.problems), tuple(reading.paths))
 
@@ -121,11 +92,12 @@ class _Reading:
             return
         unixLines = data.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         for number, line in enumerate(unixLines.split(b"\n"), 1):
-            self.line(Place(Where(path, number)), line)
+            whole = line.decode("utf-8", "replace")
+            self.line(Place(Where(path, number), line=whole), line)
 
     def line(self, place: Place, data: bytes) -> None:
         """Read one line."""
-        text = data.decode("utf-8", "replace").strip()
+        text = place.line.strip()
         layout = paste.layOut(text)
         if layout:
             self.problems.append(paste.explain(place, text, layout))
@@ -147,6 +119,7 @@ class _Reading:
                     f"{quoted(text)} is not a section header",
                     "a [name] with nothing after it",
                     "put comments on lines of their own",
+                    says=NO_EQUALS if name else "",
                 )
             )
         self.items.append(Header(place.where, name or text.strip("[]")))
@@ -160,38 +133,36 @@ class _Reading:
                     f"{quoted(text)} is neither a setting nor a section header",
                     'a line like "option = value" or "[section]"',
                     'put a ";" before it if it is a comment',
+                    says=NO_EQUALS,
                 )
             )
         elif name.lower() == "include":
-            self.include(Place(place.where, option="include"), value)
+            self.include(evolve(place, option="include"), value)
         else:
-            self.items.append(Setting(place.where, name, value))
+            self.items.append(Setting(place.where, name, value, place.line))
 
     def include(self, place: Place, value: str) -> None:
         """Read every regular file of a directory, by the bytes of their names."""
         if not value:
-            found = "no directory is named"
-            self.problems.append(place.error(found, "the name of a directory", "write one"))
+            self.lacking(place, "no directory is named", "the name of a directory", "write one")
             return
-        directory = os.path.join(self.base, value)
+        directory = self.directory(place, value)
         if directory in self.directories:
-            self.problems.append(
-                place.error(
-                    f"{directory} includes itself",
-                    "a directory whose files do not include it again",
-                    "remove this line",
-                )
+            self.lacking(
+                place,
+                f"{directory} includes itself",
+                "a directory whose files do not include it again",
+                "remove this line",
             )
             return
         try:
             names = sorted(self.files.names(directory), key=os.fsencode)
         except OSError as error:
-            self.problems.append(
-                place.error(
-                    f"cannot read the directory {directory}: {error.strerror or error}",
-                    "a readable directory of configuration files",
-                    "make it or correct the name",
-                )
+            self.lacking(
+                place,
+                f"cannot read the directory {directory}: {error.strerror or error}",
+                "a readable directory of configuration files",
+                "make it or correct the name",
             )
             return
         self.directories.append(directory)
@@ -199,6 +170,29 @@ class _Reading:
             if self.files.isFile(path):
                 self.file(path, place)
         self.directories.pop()
+
+    def directory(self, place: Place, value: str) -> str:
+        """The directory to include; one on Windows is that of the same name beside the file."""
+        directory = os.path.join(self.base, value)
+        moved = beside(self.base, value)
+        if moved is None or self.files.exists(directory) or not self.files.exists(moved):
+            return directory
+        found = f"{value} is a path on Windows"
+        advice = f"{moved} is used; write that name to be sure"
+        self.problems.append(place.warning(found, advice=advice))
+        return moved
+
+    def lacking(self, place: Place, found: str, expected: str, advice: str) -> None:
+        """Note the error about a directory that cannot be included."""
+        says = "Failed to include directory"
+        self.problems.append(place.error(found, expected, advice, says=says))
+
+
+def beside(base: str, name: str) -> str | None:
+    """Where a file goes by the last part of its path on Windows; C{None} for other names."""
+    if "\\" not in name and not re.match("[A-Za-z]:/", name):
+        return None
+    return os.path.join(base, ntpath.basename(name.rstrip("\\/")))
 
 
 _NOT_TEXT: Final = (

@@ -6,18 +6,23 @@ from typing import Any
 
 from appliance.config import values
 from appliance.config.model import KeyPermissions, TLSVersion
+from appliance.config.opensslconf import KNOWN, opensslCommand
 from appliance.config.vocabulary import Option, PathKind, Repeat, Scope
+from appliance.config.wording import anyOf
 
 _VERSIONS = "all, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3"
+_BAD_VERSION = "Invalid protocol version"
 
 CERT = Option(
     "cert",
     Scope.SERVICE,
     "FILE",
     "none; a section with client = no needs one",
-    "The certificate to show, followed in the same file by those that lead from it to the CA.",
+    "The certificate to show, followed in the same file by those that lead from it to the CA. DER "
+    "and PKCS#12 files are read too.",
     values.fileName,
     path=PathKind.FILE,
+    absent="Failed to load certificate from: {}",
 )
 KEY = Option(
     "key",
@@ -27,76 +32,44 @@ KEY = Option(
     "The private key of the certificate.",
     values.fileName,
     path=PathKind.FILE,
+    absent="Failed to load private key from: {}",
 )
-CA_FILE = Option(
-    "CAfile",
+KEY_PASSPHRASE = Option(
+    "keyPassphrase",
     Scope.SERVICE,
     "FILE",
     "none",
-    "Certificates to trust: CAs for verifyChain, the peers' own for verifyPeer. An empty value "
-    "means none.",
-    values.orNothing(values.fileName),
+    "The file whose first line opens an encrypted key, or a PKCS#12 file.",
+    values.fileName,
     path=PathKind.FILE,
 )
-CA_PATH = Option(
-    "CApath",
+PSK_SECRETS = Option(
+    "PSKsecrets",
     Scope.SERVICE,
-    "DIRECTORY",
+    "FILE",
     "none",
-    "Like CAfile, with one certificate a file, each named by its hash as openssl rehash does. An "
-    "empty value means none.",
-    values.orNothing(values.fileName),
-    path=PathKind.DIRECTORY,
+    "Keys that both sides know beforehand, which stand in for certificates: lines of the form "
+    "NAME:KEY, the key in hexadecimal or as text of 16 bytes or more.",
+    values.fileName,
+    path=PathKind.FILE,
+    complaint="Failed to read PSK secrets",
 )
-REQUIRE_CERT = Option(
-    "requireCert",
+PSK_IDENTITY = Option(
+    "PSKidentity",
     Scope.SERVICE,
-    "yes or no",
-    "no",
-    "Whether a peer that shows no certificate is turned away. What the certificate says is checked "
-    "only by verifyChain and verifyPeer.",
-    values.yesNo,
-)
-VERIFY_CHAIN = Option(
-    "verifyChain",
-    Scope.SERVICE,
-    "yes or no",
-    "no",
-    "Whether the peer must show a certificate that leads to a CA in CAfile or CApath.",
-    values.yesNo,
-)
-VERIFY_PEER = Option(
-    "verifyPeer",
-    Scope.SERVICE,
-    "yes or no",
-    "no",
-    "Whether the peer must show a certificate that is itself in CAfile or CApath.",
-    values.yesNo,
-)
-VERIFY = Option(
-    "verify",
-    Scope.SERVICE,
-    "0 to 4",
-    "none",
-    "The old way to write requireCert, verifyChain and verifyPeer: 0 checks nothing, 1 and 2 check "
-    "the chain, 3 the chain and the peer, 4 the peer alone.",
-    values.verifyLevel,
-)
-CHECK_HOST = Option(
-    "checkHost",
-    Scope.SERVICE,
-    "HOST",
-    "any name will do",
-    "A name that the peer's certificate must be for. With several, one of them is enough.",
-    values.word("a host name"),
-    Repeat.LIST,
+    "NAME",
+    "the first in PSKsecrets",
+    "With client = yes which of the keys in PSKsecrets to use.",
+    values.text("a name in PSKsecrets"),
 )
 SNI = Option(
     "sni",
     Scope.SERVICE,
-    "HOST",
+    "HOST, or SECTION:PATTERN",
     "the host in the first connect",
-    "With client = yes the server name to ask for; an empty value means to ask for none.",
+    "With client = yes the server name to ask for; an empty value means to ask for none. With "
+    "client = no, instead of accept: this section serves those who come to that SECTION and ask "
+    "for a name like PATTERN, which may begin with a *.",
     str,
 )
 SSL_VERSION_MIN = Option(
@@ -106,6 +79,7 @@ SSL_VERSION_MIN = Option(
     "TLSv1.2",
     "The oldest version of TLS to speak. Those before TLSv1.2 also need securityLevel = 0.",
     values.version(all_=TLSVersion.TLSv1),
+    complaint=_BAD_VERSION,
 )
 SSL_VERSION_MAX = Option(
     "sslVersionMax",
@@ -114,6 +88,7 @@ SSL_VERSION_MAX = Option(
     "TLSv1.3",
     "The newest version of TLS to speak.",
     values.version(all_=TLSVersion.TLSv1_3),
+    complaint=_BAD_VERSION,
 )
 SSL_VERSION = Option(
     "sslVersion",
@@ -123,6 +98,7 @@ SSL_VERSION = Option(
     "The one version of TLS to speak: short for sslVersionMin and sslVersionMax.",
     values.version(all_=TLSVersion.TLSv1_3),
     standsFor=(SSL_VERSION_MIN, SSL_VERSION_MAX),
+    complaint=_BAD_VERSION,
 )
 CIPHERS = Option(
     "ciphers",
@@ -156,6 +132,7 @@ SECURITY_LEVEL = Option(
     "that of OpenSSL, which is 2",
     "How strong keys, signatures and ciphers must be. 1 and 0 let old modalities in.",
     values.securityLevel,
+    complaint="Illegal security level",
 )
 FLAGS = Option(
     "options",
@@ -165,6 +142,44 @@ FLAGS = Option(
     "Sets one of OpenSSL's SSL_OP_ flags, or clears it after a minus sign.",
     values.flag,
     Repeat.FLAGS,
+    complaint="Illegal TLS option",
+)
+COMMANDS = Option(
+    "config",
+    Scope.SERVICE,
+    "COMMAND:VALUE",
+    "none",
+    "A command of OpenSSL's own configuration, which beats the option that does the same: "
+    f"{anyOf(KNOWN)}.",
+    opensslCommand,
+    Repeat.LIST,
+)
+RENEGOTIATION = Option(
+    "renegotiation",
+    Scope.SERVICE,
+    "yes or no",
+    "no",
+    "Whether a server that we connect to may renegotiate TLS in the middle of a connection, up to "
+    "TLSv1.2. Clients never may.",
+    values.yesNo,
+)
+SESSION_RESUME = Option(
+    "sessionResume",
+    Scope.SERVICE,
+    "yes or no",
+    "yes",
+    "Whether a peer that comes back may go on with the TLS session it had, which saves time.",
+    values.yesNo,
+)
+SESSION_TIMEOUT = Option(
+    "sessionCacheTimeout",
+    Scope.SERVICE,
+    "SECONDS",
+    "300",
+    "How long a TLS session can be gone on with.",
+    values.seconds,
+    aliases=("session",),
+    complaint="Illegal session cache timeout",
 )
 KEY_PERMISSIONS = Option(
     "keyPermissions",
@@ -177,8 +192,8 @@ KEY_PERMISSIONS = Option(
 )
 
 OPTIONS: tuple[Option[Any], ...] = (
-    *(CERT, KEY, KEY_PERMISSIONS, CA_FILE, CA_PATH),
-    *(REQUIRE_CERT, VERIFY_CHAIN, VERIFY_PEER, VERIFY, CHECK_HOST, SNI),
+    *(CERT, KEY, KEY_PASSPHRASE, KEY_PERMISSIONS, PSK_SECRETS, PSK_IDENTITY, SNI),
     *(SSL_VERSION, SSL_VERSION_MIN, SSL_VERSION_MAX),
-    *(CIPHERS, CIPHERSUITES, CURVES, SECURITY_LEVEL, FLAGS),
+    *(CIPHERS, CIPHERSUITES, CURVES, SECURITY_LEVEL, FLAGS, COMMANDS),
+    *(RENEGOTIATION, SESSION_RESUME, SESSION_TIMEOUT),
 )

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from appliance.config.model import Address, InetAddress, TLSVersion, UnixAddress
+from appliance.config.model import About, Address, InetAddress, TLSVersion, UnixAddress
 from appliance.config.sslops import SSL_OPS
 from appliance.config.wording import anyOf, nearest
 
@@ -34,6 +34,18 @@ FACILITIES = (
     *(f"local{number}" for number in range(8)),
 )
 """Names of syslog's facilities."""
+
+
+class UnfitError(ValueError):
+    """A value that will not do, of which stunnel says something else than of the option's others.
+
+    C{says} is its message, empty where it would take the value, and C{about} what it is about.
+    """
+
+    def __init__(self, expected: str, says: str = "", about: About = About.LINE) -> None:
+        super().__init__(expected)
+        self.says = says
+        self.about = about
 
 
 @frozen
@@ -105,6 +117,16 @@ def number(lowest: int, highest: int, unit: str = "") -> Callable[[str], int]:
     return parse
 
 
+def workers(value: str) -> int:
+    """How many worker processes: 0 for one a processor."""
+    if value.lower() == "auto":
+        return 0
+    try:
+        return number(1, 64)(value)
+    except ValueError as error:
+        raise ValueError(f"auto, or {error}") from None
+
+
 yesNo = choice({"yes": True, "no": False})
 seconds = number(0, 2_000_000_000, "seconds")
 milliseconds = number(0, 2_000_000_000, "milliseconds")
@@ -150,7 +172,11 @@ def address(value: str) -> Address:
 def debug(value: str) -> Debug:
     """C{[facility.]level} of the global part."""
     name, dot, rest = value.rpartition(".")
-    return Debug(level(rest), facility(name) if dot else None)
+    try:
+        named = facility(name) if dot else None
+    except ValueError as error:
+        raise UnfitError(str(error), "Illegal syslog facility") from None
+    return Debug(level(rest), named)
 
 
 def debugInSection(value: str) -> Debug:
@@ -171,6 +197,18 @@ def retry(value: str) -> float | None:
         return 1.0 if yesNo(value) else None
     except ValueError:
         raise ValueError("yes, no or a whole number of milliseconds") from None
+
+
+def transparent(value: str) -> bool:
+    """Whether the client's address is kept towards the backend."""
+    if value.lower() in ("destination", "both"):
+        raise UnfitError(
+            "none or source, since connections go where connect says and not where the client "
+            "believes to be going"
+        )
+    return choice({"none": False, "no": False, "source": True, "yes": True}, "none or source")(
+        value
+    )
 
 
 def version(all_: TLSVersion) -> Callable[[str], TLSVersion]:

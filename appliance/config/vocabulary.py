@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
@@ -45,6 +45,7 @@ class PathKind(Enum):
     FILE = "file"
     DIRECTORY = "directory"
     CREATED = "file that may have to be created"
+    PROGRAM = "program, by its path or by a name to look for on PATH"
 
 
 @frozen
@@ -59,6 +60,10 @@ class Option(Generic[T]):
     C{reason} says why an option is ignored or refused; a value that is C{harmless} (lower case)
     asks for nothing but what is done anyway, and passes in silence. An option that C{standsFor}
     others is as good as writing its value for each of them.
+
+    A value that is C{secret} is never repeated. One before the first [section] that is not
+    C{inherited} is no default for sections. C{complaint} is what stunnel says of a bad value, and
+    C{absent} what it says, when it makes a TLS context, of a file that is not there (C{{}}).
     """
 
     name: str
@@ -75,6 +80,10 @@ class Option(Generic[T]):
     path: PathKind | None = None
     parseInSection: Callable[[str], T] | None = None
     standsFor: tuple[Option[T], ...] = ()
+    secret: bool = False
+    inherited: bool = True
+    complaint: str = ""
+    absent: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,20 +100,23 @@ def ignored(
     *,
     default: str = "none",
     harmless: tuple[str, ...] = (),
-    aliases: tuple[str, ...] = (),
-) -> Option[str]:
-    """An option of stunnel's that can be left out without harm."""
+    parse: Callable[[str], Any] = str,
+    complaint: str = "",
+    secret: bool = False,
+) -> Option[Any]:
+    """An option of stunnel's that can be left out without harm, once C{parse} takes its value."""
     return Option(
         name,
         scope,
         syntax,
         default,
         doc,
-        parse=str,
+        parse,
         status=Status.IGNORED,
         reason=reason,
         harmless=harmless,
-        aliases=aliases,
+        complaint=complaint,
+        secret=secret,
     )
 
 
@@ -117,6 +129,7 @@ def refused(
     *,
     default: str = "none",
     harmless: tuple[str, ...] = (),
+    complaint: str = "",
 ) -> Option[str]:
     """An option of stunnel's that this version has not, and that must not be passed over."""
     return Option(
@@ -129,4 +142,5 @@ def refused(
         status=Status.REFUSED,
         reason=reason,
         harmless=harmless,
+        complaint=complaint,
     )

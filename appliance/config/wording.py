@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from appliance.config.model import Problem, Severity, Where
+from appliance.config.model import About, Problem, Said, Severity, Where
 
 LONGEST = 80
 """Characters of a found text that a message repeats."""
@@ -18,23 +18,42 @@ LONGEST = 80
 
 @frozen
 class Place:
-    """What a problem is about: a place in a file, and the section and option there."""
+    """What a problem is about: a place in a file, and the section and option there.
+
+    C{line} is the whole line that is wrong, as it is written; empty when it is no one line.
+    """
 
     where: Where
     section: str = ""
     option: str = ""
+    line: str = ""
 
-    def error(self, found: str, expected: str = "", advice: str = "") -> Problem:
-        """A problem here that stops the start."""
-        return self._problem(Severity.ERROR, found, expected, advice)
+    def error(self, found: str, expected: str = "", advice: str = "", says: str = "") -> Problem:
+        """A problem here that stops the start; C{says} is stunnel's own message, if it has one."""
+        said = self.said(says, About.LINE if self.line else About.SECTION) if says else None
+        return self._problem(Severity.ERROR, found, expected, advice, said)
 
     def warning(self, found: str, expected: str = "", advice: str = "") -> Problem:
         """A problem here that is only told."""
-        return self._problem(Severity.WARNING, found, expected, advice)
+        return self._problem(Severity.WARNING, found, expected, advice, None)
 
-    def _problem(self, severity: Severity, found: str, expected: str, advice: str) -> Problem:
-        texts = map(visible, (found, expected, advice, self.section, self.option))
-        return Problem(severity, self.where, *texts)
+    def said(self, message: str, about: About) -> Said:
+        """What stunnel says of this place."""
+        return Said(visible(message), about, visible(self.line) if about is About.LINE else "")
+
+    def _problem(
+        self, severity: Severity, found: str, expected: str, advice: str, said: Said | None
+    ) -> Problem:
+        return Problem(
+            severity,
+            self.where,
+            visible(found),
+            visible(expected),
+            visible(advice),
+            visible(self.section),
+            visible(self.option),
+            said,
+        )
 
 
 def visible(text: str) -> str:

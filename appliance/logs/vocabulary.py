@@ -8,6 +8,7 @@ scripts look for them. The reference documentation is made from this table. Leve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from attrs import frozen
@@ -75,6 +76,8 @@ def _summary(event: e.Closed) -> str:
 def _session(event: e.Handshaken) -> str:
     verb = "connected" if event.dialled else "accepted"
     how = "previous session reused" if event.peer.resumed else "new session negotiated"
+    if event.peer.psk:
+        how = "PSK"
     return f"TLS {verb}: {how}"
 
 
@@ -97,6 +100,33 @@ _TIMED_OUT = {
     e.Timer.IDLE: "transfer: s_poll_wait: TIMEOUTidle exceeded: sending reset",
     e.Timer.CLOSE: "transfer: s_poll_wait: TIMEOUTclose exceeded: closing",
 }
+
+
+# RFC 5280 5.3.1.
+_REASONS = {
+    "unspecified": 0,
+    "keyCompromise": 1,
+    "cACompromise": 2,
+    "affiliationChanged": 3,
+    "superseded": 4,
+    "cessationOfOperation": 5,
+    "certificateHold": 6,
+    "removeFromCRL": 8,
+    "privilegeWithdrawn": 9,
+    "aACompromise": 10,
+}
+
+
+def _moment(seconds: float) -> str:
+    """A time as OpenSSL prints it: C{Nov  4 03:32:02 2026 GMT}."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%b %e %H:%M:%S %Y GMT")
+
+
+def _revoked(event: e.OCSPAnswered) -> str:
+    if event.reason is None:
+        return "OCSP: Certificate revoked"
+    return f"OCSP: Certificate revoked: {_REASONS.get(event.reason, -1)}: {event.reason}"
+
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(e.Starting, 5, "butterfly-tls {e.version} on {e.platform} platform", "The start."),
@@ -141,7 +171,34 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(e.Ready, 5, _ready, "One summary line per section once it serves."),
     Entry(e.Accepting, 6, "Accepting new connections", "Once, when everything serves."),
+    Entry(
+        e.StapleFetching,
+        5,
+        'OCSP: Connecting the AIA responder "{e.url}"',
+        "Our own certificate's responder is asked for an answer to staple.",
+    ),
+    Entry(
+        e.StapleFetched,
+        6,
+        lambda event: (
+            f"Service [{event.section}] has an OCSP answer to staple, good until "
+            f"{_moment(event.until)}"
+        ),
+        "The responder has answered.",
+    ),
+    Entry(
+        e.StapleFailed,
+        4,
+        "Service [{e.section}] has no new OCSP answer to staple: {e.why}",
+        "The responder has not; connections go on without. Once for each cause.",
+    ),
     Entry(e.Unbound, 7, "Service [{e.section}] stopped listening", "A section stops."),
+    Entry(
+        e.AcceptFailed,
+        3,
+        "Service [{e.section}] cannot accept: {e.error}; accepting again in a second",
+        "The process is out of descriptors or memory.",
+    ),
     Entry(
         e.BareConnects,
         5,
@@ -195,6 +252,81 @@ ENTRIES: tuple[Entry, ...] = (
         "Rejected by CERT at depth={e.depth}: {e.subject}",
         "The certificate that was rejected.",
     ),
+    Entry(
+        e.OCSPAsking,
+        5,
+        lambda event: (
+            f"OCSP: Connecting the {'configured' if event.configured else 'AIA'} responder "
+            f'"{event.url}"'
+        ),
+        "A responder is asked about a certificate of the peer; not while an answer is known.",
+    ),
+    Entry(
+        e.OCSPUnstapled,
+        6,
+        "OCSP: No OCSP stapling response received",
+        "We asked a server for a staple and it has none (for stunnel an error each time).",
+    ),
+    Entry(
+        e.OCSPUnanswered,
+        3,
+        lambda event: f"OCSP: {event.url or 'the stapled answer'}: {event.why}",
+        "A responder has not answered, or its answer says nothing.",
+    ),
+    Entry(e.OCSPAnswered, 6, "OCSP: Status: {e.status}", "What a responder has answered."),
+    Entry(
+        e.OCSPAnswered,
+        6,
+        lambda event: f"OCSP: This update: {_moment(event.thisUpdate)}",
+        "Since when that is known.",
+    ),
+    Entry(
+        e.OCSPAnswered,
+        6,
+        lambda event: f"OCSP: Next update: {_moment(event.nextUpdate)}",
+        "Until when that is good.",
+        lambda event: event.nextUpdate is not None,
+    ),
+    Entry(
+        e.OCSPAnswered,
+        5,
+        "OCSP: Certificate accepted",
+        "The certificate was not revoked.",
+        lambda event: event.status == "good",
+    ),
+    Entry(
+        e.OCSPAnswered,
+        3,
+        _revoked,
+        "The certificate was revoked, and why.",
+        lambda event: event.status == "revoked",
+    ),
+    Entry(
+        e.OCSPAnswered,
+        5,
+        lambda event: f"OCSP: Revoked at: {_moment(event.revokedAt)}",
+        "When it was revoked.",
+        lambda event: event.revokedAt is not None,
+    ),
+    Entry(
+        e.OCSPAnswered,
+        4,
+        "OCSP: Unknown verification status",
+        "The responder does not know the certificate.",
+        lambda event: event.status == "unknown",
+    ),
+    Entry(
+        e.OCSPRejected,
+        4,
+        "Rejected by OCSP at depth={e.depth}: {e.subject}",
+        "The peer is refused: its certificate was revoked, or nobody says that it was not.",
+    ),
+    Entry(
+        e.OCSPForgiven,
+        4,
+        "OCSP: accepted at depth={e.depth} without an answer, since OCSPrequire = no: {e.subject}",
+        "Nobody says whether the certificate was revoked, and the peer is let in.",
+    ),
     Entry(e.Handshaken, 6, _session, "The TLS handshake has ended well."),
     Entry(
         e.Handshaken,
@@ -235,6 +367,65 @@ ENTRIES: tuple[Entry, ...] = (
         "Service [{e.section}] {e.remote}: {e.found}; {e.advice}",
         "A leg speaks another language than its port is for.",
     ),
+    Entry(
+        e.Redirected,
+        5,
+        "Redirecting connection",
+        "The client's certificate is missing or bad, and there is a redirect for such clients.",
+    ),
+    Entry(
+        e.NotAdmitted,
+        4,
+        "Service [{e.section}] does not admit the peer: {e.why}",
+        "The handshake ended well, and still the peer is not let in.",
+    ),
+    Entry(
+        e.Switched,
+        5,
+        "SNI: switched to service [{e.to}]",
+        "The server name that the client asked for belongs to another section.",
+    ),
+    Entry(
+        e.Persistent,
+        6,
+        "persistence: {e.backend} reused",
+        "A client that resumed its session goes to the backend that it had.",
+    ),
+    Entry(
+        e.Ordered,
+        6,
+        lambda event: (
+            f"failover: {'round-robin' if event.roundRobin else 'priority'}, "
+            f"starting at entry #{event.entry}"
+        ),
+        "Where several backend addresses are known: which is tried first.",
+    ),
+    Entry(
+        e.ChildStarted,
+        6,
+        "Local mode child started (PID={e.pid})",
+        "A program was started for the connection (exec).",
+    ),
+    Entry(
+        e.ChildEnded,
+        6,
+        "Child process {e.pid} finished with code {e.code}",
+        "A program that exec started has ended.",
+        lambda event: event.signal is None,
+    ),
+    Entry(
+        e.ChildEnded,
+        6,
+        "Child process {e.pid} terminated on signal {e.signal}",
+        "A program that exec started was killed.",
+        lambda event: event.signal is not None,
+    ),
+    Entry(
+        e.Retrying,
+        6,
+        "Retrying an exec+connect section",
+        "The program of a section with exec, connect and retry is started again.",
+    ),
     Entry(e.Dialling, 6, "s_connect: connecting {e.backend}", "A backend address is tried."),
     Entry(e.Dialled, 5, "s_connect: connected {e.backend}", "A backend address was connected."),
     Entry(
@@ -253,8 +444,32 @@ ENTRIES: tuple[Entry, ...] = (
         ),
         "A backend address could not be connected.",
     ),
-    Entry(e.ResolveFailed, 3, "Cannot resolve {e.name}", "A backend's name is not known."),
-    Entry(e.NoBackend, 3, "No more addresses to connect", "Every backend address was tried."),
+    Entry(
+        e.ResolveDelayed,
+        6,
+        "Cannot resolve connect target - delaying DNS lookup",
+        "A backend's name is not known at the start.",
+    ),
+    Entry(
+        e.ResolveFailed,
+        3,
+        'Error resolving "{e.name}": no address is known',
+        "A backend's name is not known.",
+    ),
+    Entry(
+        e.NoBackend,
+        3,
+        "No more addresses to connect",
+        "Every backend address was tried.",
+        lambda event: event.resolved,
+    ),
+    Entry(
+        e.NoBackend,
+        3,
+        "No remote host resolved",
+        "No backend's name has an address.",
+        lambda event: not event.resolved,
+    ),
     Entry(e.Ended, 6, _ended, "One direction came to its end."),
     Entry(
         e.TimedOut,
@@ -320,6 +535,19 @@ ENTRIES: tuple[Entry, ...] = (
         6,
         "Terminating {e.connections} connection(s)",
         "How many connections are ended by the stop.",
+    ),
+    Entry(
+        e.WorkerStarted,
+        6,
+        "Worker {e.number} started (PID={e.pid})",
+        "A worker process begins, with workers = 2 or more.",
+    ),
+    Entry(
+        e.WorkerLost,
+        3,
+        "Worker {e.number} (PID={e.pid}) ended by {e.how}: its connections are gone, another "
+        "takes its place",
+        "A worker process died.",
     ),
     Entry(e.InternalError, 2, "Internal error: {e.what}", "A defect of ours; please report it."),
     Entry(

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from appliance.backend.caller import Caller
 from appliance.backend.pool import NoBackendError
 from appliance.events import (
     Accepted,
@@ -25,6 +27,7 @@ from appliance.events import (
     Handshaken,
     Leg,
     Misplaced,
+    NotAdmitted,
     Opened,
     Peer,
     Reason,
@@ -34,7 +37,7 @@ from appliance.events import (
 from appliance.relay.back import Back, BackFactory
 from appliance.relay.front import Front
 from appliance.relay.side import Side
-from appliance.relay.terms import Dialable, NotAdmittedError, Terms
+from appliance.relay.terms import NotAdmittedError, Terms
 
 log = Logger()
 
@@ -43,26 +46,26 @@ LAST_FLUSH = 5.0
 
 
 class Join:
-    """The connection C{connection} (its id) of the client at C{client} (C{"address:port"}).
+    """The connection of C{caller}, on the C{terms} of its section.
 
     C{done} is called with it once, when both legs are gone.
     """
 
-    def __init__(
-        self, terms: Terms, connection: str, client: str, done: Callable[[Join], None]
-    ) -> None:
+    def __init__(self, terms: Terms, caller: Caller, done: Callable[[Join], None]) -> None:
         self.terms = terms
-        self.connection = connection
-        self.client = client
+        self.caller = caller
+        self.connection = caller.connection
+        self.client = str(caller)
         self.backend: str | None = None
         self.front = Front(self, Leg.SOCKET if terms.dials else Leg.TLS)
         self.back: Back | None = None
         self.moved = {Leg.TLS: 0, Leg.SOCKET: 0}
+        self.reason: Reason | None = None
         self._peer: Peer | None = None
         self._done = done
         self._started = self._lastMoved = terms.clock.seconds()
-        self.reason: Reason | None = None
-        self._dialling: Deferred[Any] | None = None
+        self._joining: Deferred[None] | None = None
+        self._serverShaken: Deferred[None] = Deferred()
         self._joined = False
         self._ended: set[Leg] = set()
         self._alive: set[Leg] = set()
@@ -80,7 +83,7 @@ class Join:
         self.publish(Accepted, self.client, self.front.descriptor())
         if self.terms.dials:
             self.publish(Opened, self.client)
-            self._admit(None)
+            self._join(None)
         else:
             self._limit(self.terms.busy, self._handshakeOverdue)
 
@@ -96,38 +99,45 @@ class Join:
     def shaken(self, transport: Any) -> None:
         """The TLS leg's handshake has ended well."""
         self._unlimit()
-        self._peer = self.terms.tls.describe(transport)
+        self._peer = peer = self.terms.tls.describe(transport)
         if not self.terms.dials:
             self.publish(Opened, self.client)
         self._tellCertificates(transport)
-        self.publish(Handshaken, self._peer, self.terms.dials)
-        if not self.terms.dials:
-            self._admit(transport)
-        elif self._dialling is None:
-            self._couple()
+        self.publish(Handshaken, peer, self.terms.dials)
+        if self.terms.dials:
+            self._serverShaken.callback(None)
+        else:
+            self.caller = evolve(
+                self.caller, subject=peer.subject, issuer=peer.issuer, resumed=peer.resumed
+            )
+            self._join(transport)
 
-    def _admit(self, transport: Any) -> None:
+    def _join(self, transport: Any) -> None:
         # Nothing is read from the client meanwhile: what it sends waits in its own kernel.
         self.front.transport.pauseProducing()
-        self._dialling = self.terms.admit(self, transport)
-        self._dialling.addCallback(self._dial)
-        self._dialling.addCallbacks(self._dialEnded, self._dialFailed)
+        self._joining = Deferred.fromCoroutine(self._bringTogether(transport))
+        self._joining.addCallbacks(self._broughtTogether, self._notBroughtTogether)
 
-    def _dial(self, pool: Dialable) -> Deferred[Any]:
+    async def _bringTogether(self, transport: Any) -> None:
+        pool = await self.terms.admit(self, transport)
         factory = self.terms.back(BackFactory(self, self.front.leg.other))
-        return pool.dial(factory, self.connection)
+        target, _ = await pool.dial(factory, self.caller)
+        self.backend = str(target)
+        if self.terms.dials and self.back is not None:
+            await self._serverShaken
+            await self.terms.approve(self, self.back.transport)
 
-    def _dialEnded(self, outcome: tuple[Any, Any]) -> None:
-        self._dialling = None
-        self.backend = str(outcome[0])
-        if self.reason is None and (not self.terms.dials or self._peer is not None):
+    def _broughtTogether(self, _: None) -> None:
+        self._joining = None
+        if self.reason is None:
             self._couple()
 
-    def _dialFailed(self, failure: Failure) -> None:
-        self._dialling = None
+    def _notBroughtTogether(self, failure: Failure) -> None:
+        self._joining = None
         if failure.check(NoBackendError, CancelledError):
             self.abort(Reason.NO_BACKEND)
         elif failure.check(NotAdmittedError):
+            self.publish(NotAdmitted, str(failure.value))
             self.abort(Reason.REFUSED)
         else:
             log.failure("dialling a backend failed", failure)
@@ -137,6 +147,8 @@ class Join:
         assert self.back is not None  # noqa: S101
         front, back = self.front.transport, self.back.transport
         self._joined = True
+        if self.terms.preface is not None:
+            back.write(self.terms.preface(self.caller, front.getHost()))
         front.registerProducer(back, True)
         back.registerProducer(front, True)
         self._lastMoved = self.terms.clock.seconds()
@@ -199,7 +211,7 @@ class Join:
         self._alive.discard(side.leg)
         if self.reason is None:
             self.abort(self._whyLost(side, failure))
-        if not self._alive and self._dialling is None:
+        if not self._alive and self._joining is None:
             self._close()
 
     def _whyLost(self, side: Side, failure: Failure) -> Reason:
@@ -228,9 +240,13 @@ class Join:
     def abort(self, reason: Reason) -> None:
         """End the connection for C{reason}: reset whatever is still there."""
         self._finish(reason)
-        if self._dialling is not None:
-            self._dialling.cancel()
-        self._eachAlive("abortConnection")
+        if self._joining is not None:
+            self._joining.cancel()
+        if self.terms.reset:
+            self._eachAlive("abortConnection")
+        else:
+            self._limit(LAST_FLUSH, self._resetRest)
+            self._eachAlive("dropConnection")
 
     def _eachAlive(self, do: str) -> None:
         for side in (self.front, self.back):

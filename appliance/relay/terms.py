@@ -7,16 +7,17 @@ from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 
+from appliance.backend.caller import Caller
 from appliance.events import ConnectionEvent, Events, Peer
 
 
 class Dialable(Protocol):
     """The part of a pool that the relay needs."""
 
-    def dial(self, factory: IProtocolFactory, connection: str) -> Deferred[Any]:
-        """Connect C{factory} to a backend; gives C{(target, transport of it)}."""
+    def dial(self, factory: IProtocolFactory, caller: Caller) -> Deferred[Any]:
+        """Connect C{factory} for C{caller}; gives C{(target, protocol)}."""
 
 
 class NotAdmittedError(Exception):
@@ -27,6 +28,13 @@ Admit = Callable[[Any, Any], "Deferred[Any]"]
 """C{(join, transport) -> pool}: where a client goes whose TLS leg is C{transport}, C{None} for one
 that is plain. It may take its time, may give the join other terms, and fails with
 L{NotAdmittedError} for a client that goes nowhere."""
+
+Approve = Callable[[Any, Any], "Deferred[Any]"]
+"""C{(join, transport)}: may a server be used whose TLS leg is C{transport}? It may take its time,
+and fails with L{NotAdmittedError} for a server that may not."""
+
+Preface = Callable[[Caller, IAddress], bytes]
+"""C{(caller, where it called) -> bytes}: what the backend is told ahead of the data."""
 
 
 class Secrets(Protocol):
@@ -50,7 +58,8 @@ class Secrets(Protocol):
 class Terms:
     """One section's terms. Times are seconds; C{dials} is true where we are the TLS client.
 
-    C{back} wraps the factory of the dialled leg in the transport that it needs.
+    C{back} wraps the factory of the dialled leg in the transport that it needs. C{reset} false
+    ends a failed connection with a FIN instead of a RST.
     """
 
     section: str
@@ -59,8 +68,11 @@ class Terms:
     idle: float
     close: float
     admit: Admit
+    approve: Approve
     tls: Secrets
     events: Events
     clock: IReactorTime
     back: Callable[[IProtocolFactory], IProtocolFactory]
     recognise: Callable[[bool, bytes], tuple[str, str] | None]
+    preface: Preface | None = None
+    reset: bool = True

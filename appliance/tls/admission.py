@@ -13,7 +13,7 @@ from functools import lru_cache
 from OpenSSL import SSL
 
 from appliance.config.model import TLSConfig, TLSVersion
-from appliance.tls.files import securityLevel
+from appliance.tls.concerns import securityLevel
 from appliance.tls.hello import ClientHello, suiteName
 
 _LEVEL = re.compile(r":?@SECLEVEL=\d")

@@ -141,31 +141,59 @@ def setCiphersuites(context: SSL.Context, suites: str | None) -> None:
         raise ValueError(f"OpenSSL accepts no TLS 1.3 suite in {suites!r}")
 
 
+def setSignatureAlgorithms(context: SSL.Context, algorithms: str | None) -> None:
+    """Limit C{context} to the colon-separated signature C{algorithms}; there is no public call.
+
+    C{None} changes nothing. Raises C{ValueError} with words when the library knows no such
+    algorithm, or when this binding has no call for it.
+    """
+    if algorithms is None:
+        return
+    setter = _call("SSL_CTX_set1_sigalgs_list", "signature algorithms cannot be chosen")
+    accepted = setter(context._context, algorithms.encode("ascii", "replace"))
+    _lib.ERR_clear_error()
+    if accepted != 1:
+        raise ValueError(f"OpenSSL knows no such signature algorithm in {algorithms!r}")
+
+
+def _call(name: str, otherwise: str) -> Any:
+    """The library's function C{name}; raises C{ValueError} with words where a release lacks it."""
+    function = getattr(_lib, name, None)
+    if function is None:
+        raise ValueError(f"{otherwise} with this release of cryptography, which lacks {name}")
+    return function
+
+
 Verifier = Callable[[SSL.Connection, crypto.X509, int, int], int]
 """C{(connection, certificate, error, depth) -> error}: 0 accepts, any other X509 error rejects."""
 
 
-def setVerifier(context: SSL.Context, mode: int, verifier: Verifier) -> None:
+def setVerifier(
+    context: SSL.Context, mode: int, verifier: Verifier, forgives: bool = False
+) -> None:
     """Ask for the peer's certificate and let C{verifier} judge each one of its chain.
 
     pyOpenSSL's own wrapper cannot set the error of a rejection, so the peer would hear
-    C{internal_error} where OpenSSL itself says C{unknown_ca} or C{certificate_expired}. An
-    exception in C{verifier} rejects the certificate and is logged by cffi's error hook.
+    C{internal_error} where OpenSSL itself says C{unknown_ca} or C{certificate_expired}; and it
+    forgets the error of a certificate that is let through. With C{forgives} a rejection does not
+    end the handshake; its error stays with the session, see L{verifyResult}. An exception in
+    C{verifier} does end it, and is logged by cffi's error hook.
     """
 
-    def judge(_ok: int, store: Any) -> int:
+    def judge(ok: int, store: Any) -> int:
         x509 = _lib.X509_STORE_CTX_get_current_cert(store)
         _lib.X509_up_ref(x509)
         certificate = crypto.X509._from_raw_x509_ptr(x509)
         index = _lib.SSL_get_ex_data_X509_STORE_CTX_idx()
         ssl = _lib.X509_STORE_CTX_get_ex_data(store, index)
         connection = SSL.Connection._reverse_mapping[ssl]
-        error = _lib.X509_STORE_CTX_get_error(store)
+        # OpenSSL leaves an earlier error in place when it comes to a certificate that is good.
+        error = 0 if ok else _lib.X509_STORE_CTX_get_error(store)
         verdict = verifier(
             connection, certificate, error, _lib.X509_STORE_CTX_get_error_depth(store)
         )
         _lib.X509_STORE_CTX_set_error(store, verdict)
-        return int(verdict == 0)
+        return int(verdict == 0 or forgives)
 
     callback = _ffi.callback("int (*)(int, X509_STORE_CTX *)", judge, error=0)
     # pyOpenSSL's own slot for it: the context and its connections keep the callback alive.
@@ -177,3 +205,74 @@ def verifyErrorText(error: int) -> str:
     """OpenSSL's own words for an X509 verification error."""
     text = _lib.X509_verify_cert_error_string(error)
     return cast(bytes, _ffi.string(text)).decode("ascii", "replace")
+
+
+def verifyResult(connection: SSL.Connection) -> int:
+    """The X509 error that the peer's chain ended with, 0 for none; there is no public call.
+
+    OpenSSL keeps it in the session, in a ticket too, so that it holds when that is resumed. It
+    is also 0 where the peer showed no certificate at all.
+    """
+    return cast(int, _lib.SSL_get_verify_result(connection._ssl))
+
+
+FindKey = Callable[[SSL.Connection, bytes], bytes | None]
+"""C{(connection, identity) -> key}: C{None} when there is no such identity."""
+
+
+def setPSKServer(context: SSL.Context, find: FindKey) -> None:
+    """Serve clients that have a pre-shared key (RFC 4279, RFC 8446 2.2); no public call.
+
+    With TLS 1.3 OpenSSL asks for every identity a client offers, and tickets of ours look like
+    identities to it. Raises C{ValueError} with words where the binding lacks it.
+    """
+    setter = _call("SSL_CTX_set_psk_server_callback", "pre-shared keys cannot be used")
+
+    def answer(ssl: Any, identity: Any, buffer: Any, size: int) -> int:
+        key = find(SSL.Connection._reverse_mapping[ssl], _ffi.string(identity))
+        if key is None or len(key) > size:
+            return 0
+        _ffi.memmove(buffer, key, len(key))
+        return len(key)
+
+    _keep(
+        context,
+        setter,
+        "unsigned int (*)(SSL *, const char *, unsigned char *, unsigned int)",
+        answer,
+    )
+
+
+def setPSKClient(
+    context: SSL.Context, identity: bytes, key: bytes, offered: Callable[[SSL.Connection], None]
+) -> None:
+    """Offer a server the pre-shared C{key} under its C{identity}; there is no public call.
+
+    C{offered} hears of each connection that does. Raises C{ValueError} with words where the
+    binding lacks it.
+    """
+    setter = _call("SSL_CTX_set_psk_client_callback", "pre-shared keys cannot be used")
+    name = identity + b"\0"
+
+    def offer(ssl: Any, _hint: Any, who: Any, whoSize: int, buffer: Any, size: int) -> int:
+        if len(name) > whoSize or len(key) > size:
+            return 0
+        offered(SSL.Connection._reverse_mapping[ssl])
+        _ffi.memmove(who, name, len(name))
+        _ffi.memmove(buffer, key, len(key))
+        return len(key)
+
+    _keep(
+        context,
+        setter,
+        "unsigned int (*)(SSL *, const char *, char *, unsigned int, unsigned char *,"
+        " unsigned int)",
+        offer,
+    )
+
+
+def _keep(context: SSL.Context, setter: Any, kind: str, function: Callable[..., int]) -> None:
+    callback = _ffi.callback(kind, function, error=0)
+    # Every connection keeps its context alive, and with it the callback that OpenSSL points to.
+    context._butterflyPSK = callback  # type: ignore[attr-defined]
+    setter(context._context, callback)

@@ -113,14 +113,6 @@ def matches(certificate: Certificate, key: PrivateKey) -> bool:
     return certificate.chain[0].public_key() == key.public_key()
 
 
-@frozen
-class Material:
-    """What a section's files hold: its own pair, if it has one, and the authorities it trusts."""
-
-    pair: KeyPair | None = None
-    authorities: tuple[x509.Certificate, ...] = ()
-
-
 def subjectText(name: x509.Name) -> str:
     """C{name} as stunnel logs it: C{C=PL, O=Stunnel Developers, CN=CA}, in the order it is stored.
 

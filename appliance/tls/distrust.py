@@ -73,6 +73,36 @@ _VERDICTS = (
         "correct checkHost, or give it a certificate with that name",
     ),
     (
+        "email address mismatch",
+        _INVALID,
+        "has a certificate for another mail address than checkEmail asks for",
+        "correct checkEmail, or give it a certificate with that address",
+    ),
+    (
+        "ip address mismatch",
+        _INVALID,
+        "has a certificate for another IP address than checkIP asks for",
+        "correct checkIP, or give it a certificate with that address",
+    ),
+    (
+        "certificate crl",
+        _INVALID,
+        "has a certificate from an authority of which this section has no CRL",
+        "add the authority's CRL to {revoked}",
+    ),
+    (
+        "crl has expired",
+        _INVALID,
+        "has a certificate from an authority whose CRL here is overdue",
+        "fetch the authority's next CRL into {revoked}",
+    ),
+    (
+        "pre-shared key",
+        _UNTRUSTED,
+        "shows a certificate instead of using the pre-shared key",
+        "give the other side the identity and key, or verify its certificate here",
+    ),
+    (
         "revoked",
         _INVALID,
         "has a certificate that its authority has revoked",
@@ -100,6 +130,7 @@ def rejected(verifyError: str, tls: TLSConfig) -> Refusal:
         if part in words:
             names = {
                 "file": trusted(tls),
+                "revoked": tls.crlFile or tls.crlPath or "CRLfile",
                 "usage": "serverAuth" if tls.client else "clientAuth",
             }
             return Refusal(kind, found.format(**names), advice.format(**names))

@@ -6,151 +6,217 @@ What is read is described in L{appliance.tls.certificate}, the reading is L{appl
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from appliance.config.model import KeyPermissions, Problem, Severity, TLSConfig, Where
-from appliance.tls.certificate import (
-    Certificate,
-    KeyPair,
-    Material,
-    PrivateKey,
-    keyKind,
-    matches,
+from attrs import evolve, field, frozen
+from cryptography import x509
+
+from appliance.config.model import (
+    Problem,
+    Severity,
+    TLSConfig,
+    TLSVersion,
+    Where,
 )
+from appliance.tls.certificate import KeyPair, matches
+from appliance.tls.concerns import concerns, mismatch, permissions
+from appliance.tls.hashed import certificateFiles, certificatesIn
+from appliance.tls.passphrase import Passphrases
 from appliance.tls.pem import FileError, loadAuthorities, loadCertificate, loadKey
+from appliance.tls.psk import Secrets, loadSecrets
+from appliance.tls.revocation import (
+    RevocationList,
+    Revocations,
+    embedded,
+    loadDirectory,
+    loadLists,
+)
 
 T = TypeVar("T")
 
-EXPIRES_SOON = 30
-"""From so many days before a certificate expires people are told."""
-
-# The smallest keys, in bits, at OpenSSL's security levels 0 to 5; SSL_CTX_set_security_level(3).
-_SMALLEST = {
-    "RSA": (0, 1024, 2048, 3072, 7680, 15360),
-    "ECDSA": (0, 160, 224, 256, 384, 512),
-}
+CRL_EXPIRES_SOON = 2
+"""From so many days before a CRL is overdue people are told; many are good for a week."""
 
 
-def permissions(path: str, policy: KeyPermissions, where: Where) -> Problem | None:
-    """What is wrong with who may read or write the key file at C{path}, if anything is."""
-    try:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
-    except OSError:
-        return None  # whoever reads the file says so
-    strict = policy is KeyPermissions.STRICT
-    if mode & (stat.S_IRWXG | stat.S_IRWXO if strict else stat.S_IRWXO) == 0:
-        return None
-    may = "written" if mode & stat.S_IWOTH else "read"
-    who = "everybody" if mode & stat.S_IRWXO else "its group"
-    return Problem(
-        Severity.ERROR if strict or mode & stat.S_IWOTH else Severity.WARNING,
-        where,
-        f"the private key {path} can be {may} by {who} (mode {mode:04o})",
-        advice=f"chmod {'go' if strict else 'o'}-rwx {shlex.quote(path)}",
-        option="key",
-    )
+@frozen
+class Material:
+    """What a section's files hold.
+
+    C{authorities} are the certificates of CAfile, C{inDirectory} those that CApath has at present;
+    each handshake looks there anew.
+    """
+
+    pair: KeyPair | None = None
+    authorities: tuple[x509.Certificate, ...] = ()
+    inDirectory: tuple[x509.Certificate, ...] = ()
+    revocations: Revocations = field(factory=Revocations)
+    secrets: Secrets | None = None
 
 
-def securityLevel(tls: TLSConfig) -> int:
-    """OpenSSL's security level in force: C{securityLevel}, else that in C{ciphers}, else 2."""
-    if tls.securityLevel is not None:
-        return tls.securityLevel
-    written = re.findall(r"@SECLEVEL=([0-5])", tls.ciphers or "")
-    return int(written[-1]) if written else 2
-
-
-def inspect(tls: TLSConfig, now: datetime) -> tuple[Material, tuple[Problem, ...]]:
+def inspect(
+    tls: TLSConfig, now: datetime, passphrases: Passphrases | None = None
+) -> tuple[Material, tuple[Problem, ...]]:
     """Read a section's files, and say all that is wrong with them at once.
 
     C{now} is aware, in UTC. The pair is there when certificate and key could be read and belong
-    together, even if another problem forbids their use.
+    together, even if another problem forbids their use. C{passphrases} open what is encrypted.
     """
-    problems: list[Problem] = []
+    reading = _Reading(tls, now, passphrases or Passphrases())
+    pair = None if tls.cert is None else reading.pair(tls.cert)
+    authorities, inDirectory = reading.authorities()
+    revocations = reading.revocations()
+    secrets = None if tls.pskSecrets is None else reading.secrets(tls.pskSecrets)
+    material = Material(pair, authorities, inDirectory, revocations, secrets)
+    return material, tuple(reading.problems)
 
-    def loaded(load: Callable[[str], T], path: str, where: Where, option: str) -> T | None:
+
+class _Reading:
+    """One section's files being read; C{problems} is all that is wrong so far."""
+
+    def __init__(self, tls: TLSConfig, now: datetime, passphrases: Passphrases) -> None:
+        self.problems: list[Problem] = []
+        self._tls = tls
+        self._now = now
+        self._unlock = partial(passphrases.unlock, file=tls.keyPassphrase)
+        self._caWhere = tls.caWhere if tls.caWhere.path else tls.certWhere
+
+    def _loaded(self, load: Callable[[str], T], path: str, where: Where, option: str) -> T | None:
         try:
             return load(path)
         except FileError as error:
-            problem = Problem(
-                Severity.ERROR, where, error.found, error.expected, error.advice, option=option
-            )
-            if all(known.found != problem.found for known in problems):
-                problems.append(problem)
+            self._refuse(error, where, option)
             return None
 
-    pair = None
-    if tls.cert is not None:
-        keyPath, keyWhere = (tls.key, tls.keyWhere) if tls.key else (tls.cert, tls.certWhere)
-        certificate = loaded(loadCertificate, tls.cert, tls.certWhere, "cert")
-        key = loaded(loadKey, keyPath, keyWhere, "key")
+    def _refuse(
+        self, error: FileError, where: Where, option: str, severity: Severity = Severity.ERROR
+    ) -> None:
+        problem = Problem(severity, where, error.found, error.expected, error.advice, option=option)
+        if all(known.found != problem.found for known in self.problems):
+            self.problems.append(problem)
+
+    def _warn(self, found: str, where: Where, option: str, advice: str = "") -> None:
+        self._refuse(FileError(found, advice=advice), where, option, Severity.WARNING)
+
+    def pair(self, path: str) -> KeyPair | None:
+        """The certificate at C{path} with its key."""
+        tls = self._tls
+        keyPath, keyWhere = (tls.key, tls.keyWhere) if tls.key else (path, tls.certWhere)
+        certificate = self._loaded(
+            partial(loadCertificate, unlock=self._unlock), path, tls.certWhere, "cert"
+        )
+        key = self._loaded(partial(loadKey, unlock=self._unlock), keyPath, keyWhere, "key")
         if certificate is not None:
-            problems += _concerns(certificate, tls, now)
+            self.problems += concerns(certificate, tls, self._now)
         if key is not None:
-            problems += filter(None, [permissions(keyPath, tls.keyPermissions, keyWhere)])
-        if certificate is not None and key is not None:
-            if matches(certificate, key):
-                pair = KeyPair(certificate, key)
-            else:
-                problems.append(_mismatch(certificate, key, tls.cert, keyPath, keyWhere))
-    authorities = None
-    if tls.caFile is not None:
-        authorities = loaded(loadAuthorities, tls.caFile, tls.certWhere, "CAfile")
-    return Material(pair, authorities or ()), tuple(problems)
+            self._judgeAccess(keyPath, keyWhere, "private key", "key")
+            if tls.keyPassphrase is not None:
+                self._judgeAccess(tls.keyPassphrase, keyWhere, "passphrase in", "keyPassphrase")
+        if certificate is None or key is None:
+            return None
+        if matches(certificate, key):
+            return KeyPair(certificate, key)
+        self.problems.append(mismatch(certificate, key, path, keyPath, keyWhere))
+        return None
 
+    def _judgeAccess(self, path: str, where: Where, what: str, option: str) -> None:
+        problem = permissions(path, self._tls.keyPermissions, where, what, option)
+        if problem is not None:
+            self.problems.append(problem)
 
-def _mismatch(
-    certificate: Certificate, key: PrivateKey, certPath: str, keyPath: str, where: Where
-) -> Problem:
-    keyType, keyBits = keyKind(key)
-    return Problem(
-        Severity.ERROR,
-        where,
-        f"the private key in {keyPath} ({keyType} {keyBits} bits) does not belong to the first "
-        f"certificate in {certPath} ({certificate.keyText}, {certificate.subject})",
-        advice="use the key that was made with it, and put the own certificate first in its file",
-        option="key",
-    )
+    def authorities(self) -> tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]:
+        """The certificates in CAfile, and those in CApath."""
+        file, directory = self._tls.caFile, self._tls.caPath
+        found = file and self._loaded(loadAuthorities, file, self._caWhere, "CAfile")
+        if directory is None:
+            return found or (), ()
+        try:
+            files = certificateFiles(directory)
+        except OSError as error:
+            unreadable = FileError(f"cannot read {directory}: {error.strerror}")
+            self._refuse(unreadable, self._caWhere, "CApath")
+            return found or (), ()
+        if not files:
+            self._warn(
+                f"no certificate in {directory} is named by its hash, so none is found there",
+                self._caWhere,
+                "CApath",
+                f"name them: openssl rehash {shlex.quote(directory)}",
+            )
+        return found or (), tuple(each for path in files for each in certificatesIn(path))
 
-
-def _concerns(certificate: Certificate, tls: TLSConfig, now: datetime) -> Iterator[Problem]:
-    """What is wrong with a certificate that could be read."""
-    problem = partial(Problem, where=tls.certWhere, option="cert")
-    renew = "renew it, or make a new pair with 'butterfly-tls cert'"
-    begins, ends = (
-        f"{date:%Y-%m-%d %H:%M} UTC" for date in (certificate.notBefore, certificate.notAfter)
-    )
-    days = certificate.daysLeft(now)
-    if now > certificate.notAfter:
-        yield problem(Severity.ERROR, found=f"{tls.cert} expired on {ends}", advice=renew)
-    elif days < EXPIRES_SOON:
-        found = f"{tls.cert} expires in {days} days, on {ends}"
-        yield problem(Severity.WARNING, found=found, advice=renew)
-    if now < certificate.notBefore:
-        yield problem(
-            Severity.WARNING,
-            found=f"{tls.cert} is not valid before {begins}",
-            advice=f"check this machine's clock, which says {now:%Y-%m-%d %H:%M} UTC",
+    def revocations(self) -> Revocations:
+        """The CRLs of CRLfile and CRLpath, none where neither is asked for."""
+        file, directory = self._tls.crlFile, self._tls.crlPath
+        if file is None and directory is None:
+            return Revocations()
+        lists = (file and self._loaded(loadLists, file, self._caWhere, "CRLfile")) or ()
+        # OpenSSL takes those that stand among the certificates too.
+        beside = (
+            self._loaded(lambda path: embedded([path]), self._tls.caFile, self._caWhere, "CAfile")
+            if self._tls.caFile
+            else ()
         )
-    level = securityLevel(tls)
-    smallest = _SMALLEST.get(certificate.keyType, (0,) * 6)[level]
-    if certificate.keyBits < smallest:
-        yield problem(
-            Severity.ERROR,
-            found=f"{tls.cert} has a weak key, {certificate.keyText}",
-            expected=f"{smallest} bits or more at security level {level}",
-            advice=renew,
+        found, wrong = (
+            self._loaded(loadDirectory, directory, self._caWhere, "CRLpath") or ((), ())
+            if directory
+            else ((), ())
         )
-    if certificate.signatureHash in ("md5", "sha1"):
-        yield problem(
-            Severity.WARNING,
-            found=f"{tls.cert} is signed with {certificate.signatureHash.upper()}",
-            expected="SHA-256, since others may refuse it",
-            advice=renew,
-        )
+        for error in wrong:
+            self._refuse(error, self._caWhere, "CRLpath", Severity.WARNING)
+        known = Revocations((*lists, *(beside or ())), found)
+        for each in (*known.lists, *known.inDirectory):
+            self._judgeDate(each)
+        return known
+
+    def _judgeDate(self, each: RevocationList) -> None:
+        due = each.nextUpdate
+        if due is None:
+            return
+        option = "CRLpath" if each.path.startswith(f"{self._tls.crlPath}/") else "CRLfile"
+        list_ = f"the CRL of {each.issuer} in {each.path}"
+        when = f"{due:%Y-%m-%d %H:%M} UTC"
+        advice = "fetch the next one from the authority that issues it"
+        if due < self._now:
+            found = f"{list_} was good until {when}: certificates of this authority are refused"
+            self._warn(found, self._caWhere, option, advice)
+        elif (due - self._now).days < CRL_EXPIRES_SOON:
+            self._warn(f"{list_} is good until {when} only", self._caWhere, option, advice)
+
+    def secrets(self, path: str) -> Secrets | None:
+        """The pre-shared keys in the file at C{path}."""
+        tls = self._tls
+        where = next((w for w in (tls.certWhere, tls.caWhere) if w.path), tls.certWhere)
+        found = self._loaded(loadSecrets, path, where, "PSKsecrets")
+        if found is None:
+            return None
+        access = permissions(path, tls.keyPermissions, where, "file of keys", "PSKsecrets")
+        if access is not None:
+            # The first words are stunnel's.
+            said = f"Insecure file permissions on {path}: {access.found}"
+            self.problems.append(evolve(access, found=said))
+        wanted = tls.pskIdentity
+        if tls.client and wanted is not None and wanted.encode() not in found.keys:
+            self._refuse(
+                FileError(f"{path} has no key for the identity {wanted!r}", f"a line {wanted}:KEY"),
+                where,
+                "PSKidentity",
+            )
+        suites = (tls.ciphersuites or "").split(":")
+        # Without a certificate OpenSSL looks for such a suite, with one it takes the first.
+        usable = suites[:1] if tls.cert is not None else suites
+        if (
+            tls.ciphersuites is not None
+            and tls.maximum >= TLSVersion.TLSv1_3
+            and not any("SHA256" in suite for suite in usable)
+        ):
+            self._warn(
+                f"with TLSv1.3 pre-shared keys need a suite with SHA256, not {tls.ciphersuites!r}",
+                where,
+                "ciphersuites",
+                "write TLS_AES_128_GCM_SHA256 first",
+            )
+        return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from appliance.config.model import TLSConfig, TLSVersion
 from appliance.tls import admission
 from appliance.tls.certificate import Certificate
-from appliance.tls.files import securityLevel
+from appliance.tls.concerns import securityLevel
 from appliance.tls.hello import ClientHello, suiteName
 from appliance.tls.kinds import Refusal, RefusalKind
 

@@ -17,10 +17,10 @@ from appliance.events import (
 )
 from appliance.tls.binding import groupName, wasResumed
 from appliance.tls.certificate import Certificate, subjectText
-from appliance.tls.context import DEFAULT_CIPHERS
+from appliance.tls.context import ciphersInForce
 from appliance.tls.refusals import explain
 from appliance.tls.transport import TLSWire
-from appliance.tls.verify import verdicts
+from appliance.tls.verify import usedKey, verdicts
 
 GONE = "unexpected eof while reading"
 """OpenSSL's words for a peer that went away in the middle of a handshake."""
@@ -28,7 +28,9 @@ GONE = "unexpected eof while reading"
 
 def describe(connection: SSL.Connection) -> Peer:
     """The peer of C{connection}, whose handshake has ended."""
-    certificate = connection.get_peer_certificate()
+    shown = connection.get_peer_certificate()
+    certificate = None if shown is None else shown.to_cryptography()
+    psk = usedKey(connection)
     name = connection.get_servername()
     return Peer(
         version=connection.get_protocol_version_name(),
@@ -36,8 +38,10 @@ def describe(connection: SSL.Connection) -> Peer:
         bits=connection.get_cipher_bits() or 0,
         group=groupName(connection),
         serverName=None if name is None else name.decode("ascii", "replace"),
-        subject=None if certificate is None else subjectText(certificate.to_cryptography().subject),
-        resumed=wasResumed(connection),
+        subject=None if certificate is None else subjectText(certificate.subject),
+        resumed=wasResumed(connection) and not psk,
+        issuer=None if certificate is None else subjectText(certificate.issuer),
+        psk=psk,
     )
 
 
@@ -84,12 +88,15 @@ class Facts:
         """Why the handshake on C{transport} failed, and what to do about it."""
         record = verdicts(transport.connection)
         texts = reasons(error)
+        tls, certificate = self.tls, self.certificate
+        if record is not None and record.section is not None:
+            tls, certificate = record.tls, record.certificate
         refusal = explain(
             () if texts == (GONE,) else texts,
             transport.firstBytes,
-            self.tls,
-            self.tls.ciphers or DEFAULT_CIPHERS,
-            certificate=self.certificate,
+            tls,
+            ciphersInForce(tls),
+            certificate=certificate,
             verifyError=record.error if record else None,
         )
         return HandshakeFailed(

@@ -1,6 +1,6 @@
 """Reads certificates and private keys from files: PEM, and where that fails DER and PKCS#12.
 
-Keys with a passphrase are refused: nobody is there to type it when a daemon starts or reloads.
+What is encrypted is opened by an L{Unlock}; without one it is refused.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ import pwd
 import re
 import shlex
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
+    load_pem_private_key,
+)
 from cryptography.hazmat.primitives.serialization.pkcs12 import (
     PKCS12KeyAndCertificates,
     load_pkcs12,
 )
 
 from appliance.tls.certificate import MALFORMED, Certificate, PrivateKey
+
+T = TypeVar("T")
 
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _KEY = re.compile(rb"-----BEGIN ((?:[A-Z0-9]+ )?PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
@@ -37,23 +43,35 @@ class FileError(Exception):
         self.advice = advice
 
 
-def loadCertificate(path: str) -> Certificate:
+class Unlock(Protocol):
+    """Finds the passphrase of a file, see L{appliance.tls.passphrase.Passphrases}."""
+
+    def __call__(self, path: str, attempt: Callable[[bytes], T], refusal: FileError) -> T:
+        """What C{attempt} makes of the right passphrase; raises C{refusal} if there is none."""
+
+
+def locked(path: str, attempt: Callable[[bytes], T], refusal: FileError) -> T:  # noqa: ARG001
+    """Open nothing."""
+    raise refusal
+
+
+def loadCertificate(path: str, unlock: Unlock = locked) -> Certificate:
     """The certificate in a PEM, DER or PKCS#12 file, with its chain; raises L{FileError}."""
-    certificates = _certificates(path)
+    certificates = _certificates(path, unlock)
     try:
         return Certificate.of(certificates)
     except MALFORMED as error:
         raise _damaged("certificate", path) from error
 
 
-def _certificates(path: str) -> list[x509.Certificate]:
-    data = _read(path)
+def _certificates(path: str, unlock: Unlock) -> list[x509.Certificate]:
+    data = readFile(path)
     labels = _LABEL.findall(data)
     try:
         if b"CERTIFICATE" in labels:
             return x509.load_pem_x509_certificates(data)
         if not labels:
-            return _binaryCertificates(path, data)
+            return _binaryCertificates(path, data, unlock)
     except ValueError as error:
         raise _damaged("certificate", path) from error
     raise FileError(
@@ -62,27 +80,30 @@ def _certificates(path: str) -> list[x509.Certificate]:
     )
 
 
-def _binaryCertificates(path: str, data: bytes) -> list[x509.Certificate]:
+def _binaryCertificates(path: str, data: bytes, unlock: Unlock) -> list[x509.Certificate]:
     try:
         return [x509.load_der_x509_certificate(data)]
     except ValueError:
-        store = _pkcs12(path, data, "CERTIFICATE")
+        store = _pkcs12(path, data, "CERTIFICATE", unlock)
     if store.cert is None:
         raise FileError(f"no certificate in {path}, a PKCS#12 file")
     return [store.cert.certificate, *(further.certificate for further in store.additional_certs)]
 
 
-def _pkcs12(path: str, data: bytes, label: str) -> PKCS12KeyAndCertificates:
-    try:
-        return load_pkcs12(data, None)
-    except ValueError as error:
-        if "password" in str(error):
-            raise FileError(
-                f"{path} is a PKCS#12 file with a password",
-                "one without",
-                f"take it apart: openssl pkcs12 -nodes -in {shlex.quote(path)} -out NEW.pem",
-            ) from error
-        raise FileError(f"{path} is not PEM", f"a '-----BEGIN {label}-----'") from error
+def _pkcs12(path: str, data: bytes, label: str, unlock: Unlock) -> PKCS12KeyAndCertificates:
+    for none in (None, b""):
+        try:
+            return load_pkcs12(data, none)
+        except ValueError as error:
+            if "password" not in str(error):
+                found = f"{path} is not PEM"
+                raise FileError(found, f"a '-----BEGIN {label}-----'") from error
+    refusal = FileError(
+        f"{path} is a PKCS#12 file with a password",
+        "one without, or its password in the file that keyPassphrase names",
+        f"take it apart: openssl pkcs12 -nodes -in {shlex.quote(path)} -out NEW.pem",
+    )
+    return unlock(path, lambda passphrase: load_pkcs12(data, passphrase), refusal)
 
 
 def _damaged(what: str, path: str) -> FileError:
@@ -96,9 +117,12 @@ def _listed(labels: Sequence[bytes]) -> str:
     return " and ".join(dict.fromkeys(label.decode() for label in labels))
 
 
-def loadKey(path: str) -> PrivateKey:
-    """The private key in a PEM file, which may hold more, or a PKCS#12 one; raises L{FileError}."""
-    data = _read(path)
+def loadKey(path: str, unlock: Unlock = locked) -> PrivateKey:
+    """The private key in a PEM file, which may hold more, a DER or a PKCS#12 one.
+
+    Raises L{FileError}.
+    """
+    data = readFile(path)
     labels = _LABEL.findall(data)
     block = _KEY.search(data)
     if labels and block is None:
@@ -108,15 +132,9 @@ def loadKey(path: str) -> PrivateKey:
         )
     try:
         if block is None:
-            key = _pkcs12(path, data, "PRIVATE KEY").key
+            key = _binaryKey(path, data, unlock)
         else:
-            key = load_pem_private_key(block[0], None)
-    except TypeError as error:
-        raise FileError(
-            f"the private key in {path} is encrypted",
-            "one without a passphrase, since nobody is there to type it",
-            f"take it off: openssl pkey -in {shlex.quote(path)} -out NEW.pem",
-        ) from error
+            key = _opened(path, block[0], load_pem_private_key, unlock)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _damaged("private key", path) from error
     if not isinstance(key, PrivateKey):
@@ -124,12 +142,34 @@ def loadKey(path: str) -> PrivateKey:
     return key
 
 
+def _binaryKey(path: str, data: bytes, unlock: Unlock) -> object:
+    try:
+        return _opened(path, data, load_der_private_key, unlock)
+    except ValueError:
+        return _pkcs12(path, data, "PRIVATE KEY", unlock).key
+
+
+def _opened(
+    path: str, data: bytes, load: Callable[[bytes, bytes | None], object], unlock: Unlock
+) -> object:
+    try:
+        return load(data, None)
+    except TypeError:  # that is how it says "encrypted"
+        refusal = FileError(
+            f"the private key in {path} is encrypted",
+            "one without a passphrase, or its passphrase in the file that keyPassphrase names",
+            f"take it off: openssl pkey -in {shlex.quote(path)} -out NEW.pem",
+        )
+        return unlock(path, lambda passphrase: load(data, passphrase), refusal)
+
+
 def loadAuthorities(path: str) -> tuple[x509.Certificate, ...]:
     """The certificates in a CAfile, one or more; raises L{FileError}."""
-    return tuple(_certificates(path))
+    return tuple(_certificates(path, locked))
 
 
-def _read(path: str) -> bytes:
+def readFile(path: str) -> bytes:
+    """All that is in the file at C{path}; raises L{FileError}, which says who may read it."""
     try:
         with open(path, "rb") as file:
             return file.read()

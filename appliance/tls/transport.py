@@ -44,6 +44,9 @@ class TLSWire(Wire):
     The carried protocol's C{handshakeCompleted} is called when it provides
     C{IHandshakeListener}. A failed handshake ends in C{connectionLost} with the C{SSL.Error};
     C{firstBytes} then still holds what the peer said.
+
+    C{choose}, where there is one, makes another connection out of what a client says first, or
+    gives C{None} to hear more of it before OpenSSL does.
     """
 
     def __init__(
@@ -52,10 +55,13 @@ class TLSWire(Wire):
         connection: Callable[[TLSWire], SSL.Connection],
         isClient: bool,
         options: Iterable[SocketOption] = (),
+        choose: Callable[[bytes], SSL.Connection | None] | None = None,
     ) -> None:
         super().__init__(carried, options)
         self._makeConnection = connection
         self._isClient = isClient
+        self._choose = choose
+        self._unchosen = b""
         self._ready = False
         self._delivering = False
         self._writeEnded = False
@@ -74,25 +80,35 @@ class TLSWire(Wire):
 
     def begin(self) -> None:
         """Connect the carried protocol and, as a client, say hello."""
-        self._tls = self._makeConnection(self)
-        wholeWrites(self._tls)
-        if self._isClient:
-            self._tls.set_connect_state()
-        else:
-            self._tls.set_accept_state()
+        self._use(self._makeConnection(self))
         super().begin()
         if not self.lost:
             self._shakeHands()
+
+    def _use(self, connection: SSL.Connection) -> None:
+        self._tls = connection
+        wholeWrites(connection)
+        if self._isClient:
+            connection.set_connect_state()
+        else:
+            connection.set_accept_state()
 
     def dataReceived(self, data: bytes) -> None:
         """Take ciphertext from the socket."""
         self._acknowledge()
         if self._failure is not None or self._readEnded:
             return
+        if not self._ready and len(self.firstBytes) < FIRST_BYTES:
+            self.firstBytes += data[: FIRST_BYTES - len(self.firstBytes)]
+        if self._choose is not None:
+            self._unchosen += data
+            chosen = self._choose(self._unchosen)
+            if chosen is None:
+                return
+            data, self._unchosen, self._choose = self._unchosen, b"", None
+            self._use(chosen)
         self._tls.bio_write(data)
         if not self._ready:
-            if len(self.firstBytes) < FIRST_BYTES:
-                self.firstBytes += data[: FIRST_BYTES - len(self.firstBytes)]
             self._shakeHands()
         self.deliverHeld()
 
@@ -296,6 +312,7 @@ class TLSWireFactory(WireFactory):
     ) -> None:
         super().__init__(carried, options)
         self.isClient = isClient
+        self._creator = creator
         self._connection: Callable[[Any], SSL.Connection] = (
             creator.clientConnectionForTLS  # type: ignore[union-attr]
             if isClient
@@ -304,4 +321,5 @@ class TLSWireFactory(WireFactory):
 
     def wire(self, carried: IProtocol) -> Wire:
         """The TLS wire for one connection."""
-        return TLSWire(carried, self._connection, self.isClient, self.options)
+        choose = None if self.isClient else getattr(self._creator, "chooser", None)
+        return TLSWire(carried, self._connection, self.isClient, self.options, choose)

@@ -88,6 +88,8 @@ class Wire(Protocol):
                 handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option in self._options:
+                if not self._internet and option.level != socket.SOL_SOCKET:
+                    continue
                 handle.setsockopt(option.level, option.number, option.value)
             self._acknowledge()
         self.begin()
@@ -236,6 +238,18 @@ class Wire(Protocol):
         if not self.lost:
             self.lost = True
             self.transport.abortConnection()  # type: ignore[union-attr]
+
+    def dropConnection(self) -> None:
+        """Close at once with a FIN and no goodbye of TLS's: what is queued here is not sent."""
+        if self.lost:
+            return
+        self.disconnecting = self._finishing = True
+        self._queue.clear()
+        self._queued = 0
+        if self._registered:
+            self._registered = False
+            self.transport.unregisterProducer()  # type: ignore[union-attr]
+        self.transport.loseConnection()  # type: ignore[union-attr]
 
     # --- producing and consuming -----------------------------------------------------------
 

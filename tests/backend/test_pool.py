@@ -5,149 +5,46 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import ConnectionRefusedError, TimeoutError  # noqa: A004
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
-from appliance.backend.backend import Backend, Dialler, Target, dialError, resolver
+from appliance.backend.backend import FRESH, RECENT, Backend
+from appliance.backend.caller import Caller
+from appliance.backend.dialler import OutOfTimeError
 from appliance.backend.policy import byPriority, roundRobin
-from appliance.backend.pool import NoBackendError, Policy, Pool
+from appliance.backend.pool import REMEMBERED, NoBackendError, Policy, Pool
+from appliance.backend.resolve import Target
 from appliance.config.model import Address, InetAddress, UnixAddress
 
-
-def nowhere(name: str, port: int) -> Deferred[tuple[Target, ...]]:
-    """A resolver that knows nothing."""
-    return succeed(())
+CALLER = Caller("0", "192.0.2.77", 40000)
+REFUSED = ConnectionRefusedError(111, "refused")
 
 
-class PoolTests(SynchronousTestCase):
-    """A pool on a reactor without sockets."""
+class FakeDialler:
+    """A dialler whose dials the test ends as it likes."""
 
-    def setUp(self) -> None:
-        self.reactor = MemoryReactorClock()
-        self.heard: list[e.Event] = []
-        self.names: dict[str, tuple[Target, ...]] = {}
-        self.asked: list[str] = []
+    def __init__(self) -> None:
+        self.targets: list[str] = []
+        self.callers: list[Caller] = []
+        self._dials: list[Deferred[Any]] = []
 
-    def resolve(self, name: str, port: int) -> Deferred[tuple[Target, ...]]:
-        self.asked.append(name)
-        return succeed(self.names.get(name, ()))
+    def connect(self, target: Target, factory: Factory, caller: Caller) -> Deferred[Any]:
+        self.targets.append(str(target))
+        self.callers.append(caller)
+        self._dials.append(Deferred())
+        return self._dials[-1]
 
-    def pool(self, *addresses: Address, policy: Policy = byPriority, delay: bool = False) -> Pool:
-        events = e.Events()
-        events.subscribe(self.heard.append)
-        return Pool(
-            "DICOM STORE",
-            [Backend(address, self.resolve, delay) for address in addresses],
-            Dialler(self.reactor, 10.0),
-            policy,
-            events,
-        )
+    def accept(self) -> None:
+        """Let the last dial succeed."""
+        protocol = Protocol()
+        protocol.transport = FakeTransport()
+        self._dials[-1].callback(protocol)
 
-    def dial(self, pool: Pool) -> Deferred[Any]:
-        return pool.dial(Factory.forProtocol(Protocol), "0")
-
-    def attempts(self) -> list[tuple[str, int]]:
-        """Where the reactor was asked to connect, in order."""
-        return [(host, port) for host, port, *_ in self.reactor.tcpClients]
-
-    def accept(self, number: int) -> None:
-        """Let the attempt C{number} succeed."""
-        factory = self.reactor.tcpClients[number][2]
-        protocol = factory.buildProtocol(None)
-        protocol.makeConnection(FakeTransport())
-
-    def failAttempt(self, number: int, error: Exception) -> None:
-        """Let the attempt C{number} fail."""
-        factory = self.reactor.tcpClients[number][2]
-        factory.clientConnectionFailed(self.reactor.connectors[number], failure(error))
-
-    def texts(self, kind: type[e.Event]) -> list[Any]:
-        return [event for event in self.heard if isinstance(event, kind)]
-
-    def test_firstBackend(self) -> None:
-        """The first backend is dialled and told, with our own address."""
-        dialled = self.dial(self.pool(InetAddress("192.0.2.1", 104)))
-        self.accept(0)
-        target, _ = self.successResultOf(dialled)
-        self.assertEqual(str(target), "192.0.2.1:104")
-        self.assertEqual(self.texts(e.Dialled)[0].local, "192.0.2.99:40000")
-
-    def test_nextOneWhenRefused(self) -> None:
-        """A refusal moves on to the next backend, for the same client."""
-        pool = self.pool(InetAddress("192.0.2.1", 104), InetAddress("192.0.2.2", 104))
-        dialled = self.dial(pool)
-        self.failAttempt(0, ConnectionRefusedError(111))
-        self.accept(1)
-        self.assertEqual(str(self.successResultOf(dialled)[0]), "192.0.2.2:104")
-        self.assertEqual(self.texts(e.DialFailed)[0].error, "Connection refused (111)")
-
-    def test_noneLeft(self) -> None:
-        """When every backend fails that is told, and raised."""
-        dialled = self.dial(self.pool(InetAddress("192.0.2.1", 104)))
-        self.failAttempt(0, TimeoutError())
-        self.failureResultOf(dialled, NoBackendError)
-        self.assertIsNone(self.texts(e.DialFailed)[0].error)
-        self.assertEqual(len(self.texts(e.NoBackend)), 1)
-
-    def test_cancel(self) -> None:
-        """A cancelled dial tries nothing further and tells of no failure."""
-        pool = self.pool(InetAddress("192.0.2.1", 104), InetAddress("192.0.2.2", 104))
-        dialled = self.dial(pool)
-        dialled.cancel()
-        self.failureResultOf(dialled, CancelledError)
-        self.assertEqual(len(self.attempts()), 1)
-        self.assertEqual(self.texts(e.DialFailed), [])
-
-    def test_roundRobin(self) -> None:
-        """Each client starts one backend further on."""
-        pool = self.pool(
-            InetAddress("192.0.2.1", 104), InetAddress("192.0.2.2", 104), policy=roundRobin
-        )
-        for _ in range(3):
-            self.dial(pool).addErrback(lambda _: None)
-        self.assertEqual(
-            [host for host, _ in self.attempts()], ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
-        )
-
-    def test_localHost(self) -> None:
-        """A bare port means the local host."""
-        self.dial(self.pool(InetAddress("", 104))).addErrback(lambda _: None)
-        self.assertEqual(self.attempts(), [("127.0.0.1", 104)])
-
-    def test_everyAddressOfAName(self) -> None:
-        """A name's addresses are tried in turn, and it is resolved once."""
-        self.names["pacs"] = (Target("2001:db8::1", 104), Target("192.0.2.1", 104))
-        pool = self.pool(InetAddress("pacs", 104))
-        dialled = self.dial(pool)
-        self.failAttempt(0, ConnectionRefusedError(111))
-        self.accept(1)
-        self.successResultOf(dialled)
-        self.dial(pool).addErrback(lambda _: None)
-        self.assertEqual(self.asked, ["pacs"])
-
-    def test_delayResolvesEachTime(self) -> None:
-        """With C{delay} the name is resolved for each client; the last good answer serves."""
-        self.names["pacs"] = (Target("192.0.2.1", 104),)
-        pool = self.pool(InetAddress("pacs", 104), delay=True)
-        self.dial(pool).addErrback(lambda _: None)
-        self.names.clear()
-        self.dial(pool).addErrback(lambda _: None)
-        self.assertEqual(self.asked, ["pacs", "pacs"])
-        self.assertEqual(self.attempts(), [("192.0.2.1", 104)] * 2)
-
-    def test_unknownName(self) -> None:
-        """A name that nobody knows is told as such."""
-        dialled = self.dial(self.pool(InetAddress("pacs", 104)))
-        self.failureResultOf(dialled, NoBackendError)
-        self.assertEqual(self.texts(e.ResolveFailed)[0].name, "pacs:104")
-
-    def test_unixSocket(self) -> None:
-        """An absolute path is dialled as a unix socket."""
-        self.dial(self.pool(UnixAddress("/run/pacs"))).addErrback(lambda _: None)
-        self.assertEqual(self.reactor.unixClients[0][0], "/run/pacs")
+    def fail(self, error: Exception = REFUSED) -> None:
+        """Let the last dial fail."""
+        self._dials[-1].errback(error)
 
 
 class FakeTransport:
@@ -157,11 +54,242 @@ class FakeTransport:
         return type("Host", (), {"host": "192.0.2.99", "port": 40000})
 
 
-def failure(error: Exception) -> Any:
-    """C{error} as Twisted hands it on."""
-    from twisted.python.failure import Failure
+class PoolTests(SynchronousTestCase):
+    """A pool without sockets."""
 
-    return Failure(error)
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.dialler = FakeDialler()
+        self.heard: list[e.Event] = []
+        self.names: dict[str, tuple[Target, ...]] = {}
+        self.asked: list[str] = []
+        self.slow: list[Deferred[tuple[Target, ...]]] | None = None
+
+    def resolve(self, name: str, port: int) -> Deferred[tuple[Target, ...]]:
+        self.asked.append(name)
+        if self.slow is None:
+            return succeed(self.names.get(name, ()))
+        self.slow.append(Deferred())
+        return self.slow[-1]
+
+    def pool(self, *addresses: Address, policy: Policy = byPriority, delay: bool = False) -> Pool:
+        events = e.Events()
+        events.subscribe(self.heard.append)
+        backends = [Backend(address, self.resolve, self.clock, delay) for address in addresses]
+        return Pool("DICOM STORE", backends, self.dialler, policy, events, 0)  # type: ignore[arg-type]
+
+    def dial(self, pool: Pool, caller: Caller = CALLER) -> Deferred[Any]:
+        return pool.dial(Factory.forProtocol(Protocol), caller)
+
+    def dialled(self, pool: Pool, caller: Caller = CALLER) -> str:
+        """Dial and let the first attempt succeed: the backend."""
+        done = self.dial(pool, caller)
+        self.dialler.accept()
+        return str(self.successResultOf(done)[0])
+
+    def of(self, kind: type[e.Event]) -> list[Any]:
+        return [event for event in self.heard if isinstance(event, kind)]
+
+    def two(self, policy: Policy = byPriority) -> Pool:
+        """A pool of two addresses."""
+        return self.pool(
+            InetAddress("192.0.2.1", 104), InetAddress("192.0.2.2", 104), policy=policy
+        )
+
+    def test_firstBackend(self) -> None:
+        """The first backend is dialled and told, with our own address."""
+        self.assertEqual(self.dialled(self.two()), "192.0.2.1:104")
+        self.assertEqual(self.of(e.Dialled)[0].local, "192.0.2.99:40000")
+
+    def test_tellsForWhom(self) -> None:
+        """The dialler hears for whom it dials."""
+        self.dialled(self.two())
+        self.assertEqual(self.dialler.callers, [CALLER])
+
+    def test_nextOneWhenRefused(self) -> None:
+        """A refusal moves on to the next backend, for the same client."""
+        done = self.dial(self.two())
+        self.dialler.fail()
+        self.dialler.accept()
+        self.assertEqual(str(self.successResultOf(done)[0]), "192.0.2.2:104")
+        self.assertEqual(self.of(e.DialFailed)[0].error, "Connection refused (111)")
+
+    def test_noneLeft(self) -> None:
+        """When every backend fails that is told, and raised."""
+        done = self.dial(self.pool(InetAddress("192.0.2.1", 104)))
+        self.dialler.fail(OutOfTimeError())
+        self.failureResultOf(done, NoBackendError)
+        self.assertIsNone(self.of(e.DialFailed)[0].error)
+        self.assertEqual([event.resolved for event in self.of(e.NoBackend)], [True])
+
+    def test_cancel(self) -> None:
+        """A cancelled dial tries nothing further and tells of no failure."""
+        done = self.dial(self.two())
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual(len(self.dialler.targets), 1)
+        self.assertEqual(self.of(e.DialFailed), [])
+
+    def test_roundRobin(self) -> None:
+        """Each client starts one backend further on."""
+        pool = self.two(roundRobin)
+        found = [self.dialled(pool) for _ in range(3)]
+        self.assertEqual(found, ["192.0.2.1:104", "192.0.2.2:104", "192.0.2.1:104"])
+
+    def test_roundRobinStartsAnywhere(self) -> None:
+        """Two pools do not both begin with their first backend."""
+        turns = {Pool("x", (), None, roundRobin, e.Events()).turn for _ in range(20)}  # type: ignore[arg-type]
+        self.assertGreater(len(turns), 1)
+
+    def test_tellsWhereItStarts(self) -> None:
+        """With several addresses it is told which is first; with one there is nothing to tell."""
+        pool = self.two(roundRobin)
+        self.dialled(pool)
+        self.dialled(pool)
+        self.dialled(self.two())
+        self.dialled(self.pool(InetAddress("192.0.2.1", 104)))
+        told = [(event.roundRobin, event.entry) for event in self.of(e.Ordered)]
+        self.assertEqual(told, [(True, 0), (True, 1), (False, 0)])
+
+    def test_persistence(self) -> None:
+        """A client that resumes its session goes where it was, whatever the order says."""
+        pool = self.two(roundRobin)
+        again = Caller("1", CALLER.host, 40001, resumed=True)
+        self.assertEqual(self.dialled(pool), "192.0.2.1:104")
+        self.assertEqual(self.dialled(pool, again), "192.0.2.1:104")
+        self.assertEqual([event.backend for event in self.of(e.Persistent)], ["192.0.2.1:104"])
+
+    def test_persistenceOfOthers(self) -> None:
+        """A new session is nobody's, and a stranger's resumed one is unknown here."""
+        pool = self.two(roundRobin)
+        self.dialled(pool)
+        self.assertEqual(self.dialled(pool), "192.0.2.2:104")
+        stranger = Caller("2", "192.0.2.78", 1, resumed=True)
+        self.assertEqual(self.dialled(pool, stranger), "192.0.2.1:104")
+
+    def test_persistenceEnds(self) -> None:
+        """When the earlier backend is down the others are tried."""
+        pool = self.two(roundRobin)
+        self.dialled(pool)
+        done = self.dial(pool, Caller("1", CALLER.host, 40001, resumed=True))
+        self.dialler.fail()
+        self.dialler.accept()
+        self.assertEqual(str(self.successResultOf(done)[0]), "192.0.2.2:104")
+
+    def test_persistenceIsBounded(self) -> None:
+        """Only so many clients are kept in mind, and the latest ones."""
+        pool = self.two(roundRobin)
+        for number in range(REMEMBERED + 5):
+            self.dialled(pool, Caller("0", f"client{number}", 1))
+        self.assertEqual(len(pool._last), REMEMBERED)
+        self.assertIn(f"client{REMEMBERED + 4}", pool._last)
+
+    def test_localHost(self) -> None:
+        """A bare port means the local host, by IPv6 when it does not answer by IPv4."""
+        done = self.dial(self.pool(InetAddress("", 104)))
+        self.dialler.fail()
+        self.dialler.accept()
+        self.assertEqual(str(self.successResultOf(done)[0]), "::1:104")
+        self.assertEqual(self.dialler.targets, ["127.0.0.1:104", "::1:104"])
+
+    def test_everyAddressOfAName(self) -> None:
+        """A name's addresses are tried in turn, and it is resolved once."""
+        self.names["pacs"] = (Target("2001:db8::1", 104), Target("192.0.2.1", 104))
+        pool = self.pool(InetAddress("pacs", 104))
+        done = self.dial(pool)
+        self.dialler.fail()
+        self.dialler.accept()
+        self.assertEqual(str(self.successResultOf(done)[0]), "192.0.2.1:104")
+        self.dialled(pool)
+        self.assertEqual(self.asked, ["pacs"])
+
+    def test_movedInTheBackground(self) -> None:
+        """A name that is no longer fresh is resolved again, and nobody waits for it."""
+        self.names["pacs"] = (Target("192.0.2.1", 104),)
+        pool = self.pool(InetAddress("pacs", 104))
+        self.dialled(pool)
+        self.clock.advance(FRESH)
+        self.slow = []
+        self.assertEqual(self.dialled(pool), "192.0.2.1:104")
+        self.slow[0].callback((Target("192.0.2.2", 104),))
+        self.assertEqual(self.dialled(pool), "192.0.2.2:104")
+
+    def test_movedAndGone(self) -> None:
+        """When a name's addresses all fail it is asked where else they are."""
+        self.names["pacs"] = (Target("192.0.2.1", 104),)
+        pool = self.pool(InetAddress("pacs", 104))
+        self.dialled(pool)
+        self.clock.advance(RECENT)
+        self.names["pacs"] = (Target("192.0.2.1", 104), Target("192.0.2.2", 104))
+        done = self.dial(pool)
+        self.dialler.fail()
+        self.dialler.accept()
+        self.assertEqual(str(self.successResultOf(done)[0]), "192.0.2.2:104")
+        self.assertEqual(self.dialler.targets[1:], ["192.0.2.1:104", "192.0.2.2:104"])
+
+    def test_recentAnswerIsNotDoubted(self) -> None:
+        """While everything is down not every client asks the resolver."""
+        self.names["pacs"] = (Target("192.0.2.1", 104),)
+        pool = self.pool(InetAddress("pacs", 104))
+        for _ in range(3):
+            done = self.dial(pool)
+            self.dialler.fail()
+            self.failureResultOf(done, NoBackendError)
+        self.assertEqual(self.asked, ["pacs"])
+
+    def test_oneQuestionForAll(self) -> None:
+        """Clients that wait for the same name share one question; one that goes spoils nothing."""
+        self.slow = []
+        pool = self.pool(InetAddress("pacs", 104))
+        first, second = self.dial(pool), self.dial(pool)
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.slow[0].callback((Target("192.0.2.1", 104),))
+        self.dialler.accept()
+        self.successResultOf(second)
+        self.assertEqual(self.asked, ["pacs"])
+
+    def test_delayResolvesEachTime(self) -> None:
+        """With C{delay} the name is resolved for each client; the last good answer serves."""
+        self.names["pacs"] = (Target("192.0.2.1", 104),)
+        pool = self.pool(InetAddress("pacs", 104), delay=True)
+        self.dialled(pool)
+        self.names.clear()
+        self.dialled(pool)
+        self.assertEqual(self.asked, ["pacs", "pacs"])
+        self.assertEqual(self.dialler.targets, ["192.0.2.1:104"] * 2)
+
+    def test_unknownName(self) -> None:
+        """A name that nobody knows is told as such."""
+        done = self.dial(self.pool(InetAddress("pacs", 104)))
+        self.failureResultOf(done, NoBackendError)
+        self.assertEqual(self.of(e.ResolveFailed)[0].name, "pacs")
+        self.assertEqual([event.resolved for event in self.of(e.NoBackend)], [False])
+
+    def test_unknownAtTheStart(self) -> None:
+        """A name that is not known at the start is told once, and does no harm."""
+        pool = self.pool(InetAddress("pacs", 104), InetAddress("192.0.2.1", 104))
+        pool.resolve()
+        self.assertEqual(self.of(e.ResolveDelayed), [e.ResolveDelayed("DICOM STORE")])
+
+    def test_knownAtTheStart(self) -> None:
+        """A name that is resolved at the start is at hand for the first client."""
+        self.names["pacs"] = (Target("192.0.2.1", 104),)
+        pool = self.pool(InetAddress("pacs", 104))
+        pool.resolve()
+        self.dialled(pool)
+        self.assertEqual(self.of(e.ResolveDelayed), [])
+        self.assertEqual(self.asked, ["pacs"])
+
+    def test_delayAsksNothingAtTheStart(self) -> None:
+        """With C{delay} the start does without the resolver."""
+        self.pool(InetAddress("pacs", 104), delay=True).resolve()
+        self.assertEqual(self.asked, [])
+
+    def test_unixSocket(self) -> None:
+        """An absolute path is dialled as a unix socket, and told by its path."""
+        self.assertEqual(self.dialled(self.pool(UnixAddress("/run/pacs"))), "/run/pacs")
+        self.assertEqual(self.of(e.Dialled)[0].local, "/run/pacs")
 
 
 class PolicyTests(SynchronousTestCase):
@@ -176,33 +304,3 @@ class PolicyTests(SynchronousTestCase):
         self.assertEqual([roundRobin(3, t) for t in range(4)][3], (0, 1, 2))
         self.assertEqual(roundRobin(3, 1), (1, 2, 0))
         self.assertEqual(roundRobin(0, 1), ())
-
-
-class DialErrorTests(SynchronousTestCase):
-    """Failures in the system's words."""
-
-    def test_words(self) -> None:
-        """Number and text, nothing of Twisted's own."""
-        self.assertEqual(dialError(ConnectionRefusedError(111)), "Connection refused (111)")
-        self.assertEqual(dialError(OSError(13, "x")), "Permission denied (13)")
-        self.assertEqual(dialError(ValueError("secret")), "connection failed")
-        self.assertIsNone(dialError(TimeoutError()))
-
-
-class ResolverTests(SynchronousTestCase):
-    """The reactor's resolver as ours."""
-
-    def test_collects(self) -> None:
-        """Every address that the reactor's resolver finds, once each."""
-        from twisted.internet.address import IPv4Address
-
-        class Names:
-            def resolveHostName(self, receiver: Any, name: str, port: int) -> None:
-                receiver.resolutionBegan(None)
-                for host in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
-                    receiver.addressResolved(IPv4Address("TCP", host, port))
-                receiver.resolutionComplete()
-
-        reactor = type("Reactor", (), {"nameResolver": Names()})()
-        found = self.successResultOf(resolver(reactor)("pacs", 104))
-        self.assertEqual([str(target) for target in found], ["192.0.2.1:104", "192.0.2.2:104"])

@@ -21,6 +21,7 @@ from appliance.config.model import (
     Where,
 )
 from appliance.config.sslops import SSL_OPS
+from appliance.config.stunnelwords import stunnelForm
 from tests.config.memory import CONF, GUIDE, HOME, Memory, built, client, files, problems, section
 
 CERT = f"{HOME}/Butterfly_SCP_Cert.pem"
@@ -55,6 +56,7 @@ class GuideTests(SynchronousTestCase):
                     key=KEY,
                     certWhere=Where(CONF, 7),
                     keyWhere=Where(CONF, 8),
+                    caWhere=Where(CONF, 4),
                     minimum=TLSVersion.TLSv1_2,
                     maximum=TLSVersion.TLSv1_2,
                 ),
@@ -107,7 +109,6 @@ class ModelTests(SynchronousTestCase):
                 "TIMEOUTclose = 0",
                 "failover = rr",
                 "delay = yes",
-                "retry = 1500",
                 "local = 10.0.0.1",
                 "debug = 7",
                 "callingAET = GATE",
@@ -126,6 +127,7 @@ class ModelTests(SynchronousTestCase):
                     key=KEY,
                     certWhere=Where(CONF, 4),
                     keyWhere=Where(CONF, 5),
+                    caWhere=Where(CONF, 6),
                     caFile=f"{HOME}/ca.pem",
                     caPath=f"{HOME}/cas",
                     requireCert=True,
@@ -143,7 +145,6 @@ class ModelTests(SynchronousTestCase):
                 timeouts=Timeouts(busy=1, connect=2, idle=3, close=0),
                 failover=Failover.RR,
                 delay=True,
-                retry=1.5,
                 local="10.0.0.1",
                 debug=7,
                 callingAET="GATE",
@@ -161,10 +162,12 @@ class ModelTests(SynchronousTestCase):
                 "syslog = no",
                 "foreground = quiet",
                 "pid = /run/tls.pid",
-                "setuid = tls",
+                "setuid = root",
                 "setgid = 105",
                 "chroot = cas",
                 "service = dicom-tls",
+                "setEnv = TZ=UTC",
+                "setEnv = LANG = C",
                 section(),
             )
         )
@@ -179,10 +182,11 @@ class ModelTests(SynchronousTestCase):
                 syslog=False,
                 foreground="quiet",
                 pid="/run/tls.pid",
-                setuid="tls",
+                setuid="root",
                 setgid="105",
                 chroot=f"{HOME}/cas",
                 service="dicom-tls",
+                environment=(("TZ", "UTC"), ("LANG", "C")),
             ),
         )
         self.assertEqual(config.sections[0].debug, 6)
@@ -204,17 +208,23 @@ class ModelTests(SynchronousTestCase):
         outcomes = []
         for level in range(5):
             config = only(section("CAfile = ca.pem", f"verify = {level}")).tls
-            outcomes.append((config.requireCert, config.verifyChain, config.verifyPeer))
+            asked = (config.requestCert, config.verifyIfSent, config.requireCert)
+            outcomes.append((*asked, config.verifyChain, config.verifyPeer))
         self.assertEqual(
             outcomes,
             [
-                (False, False, False),
-                (False, True, False),
-                (True, True, False),
-                (True, True, True),
-                (True, False, True),
+                (True, False, False, False, False),
+                (True, True, False, False, False),
+                (False, False, True, True, False),
+                (False, False, True, True, True),
+                (False, False, True, False, True),
             ],
         )
+
+    def test_verifyIfSentToAClient(self) -> None:
+        """A server always shows its certificate, so that level 1 checks it in any case."""
+        config = only(client("CAfile = ca.pem", "verify = 1")).tls
+        self.assertEqual((config.verifyIfSent, config.verifyChain), (False, True))
 
     def test_flagsCountByName(self) -> None:
         """Of contrary settings of one flag the last counts."""
@@ -399,9 +409,9 @@ class ProblemTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """An option that would weaken security if left out is an error with the reason."""
-        (problem,) = problems(section("CRLfile = crl.pem"))
+        (problem,) = problems(section("CAstore = file:/ca"))
         self.assertTrue(problem.fatal)
-        self.assertIn("revoked", problem.found)
+        self.assertIn("would not trust", problem.found)
 
     def test_refusedThatCanBeTurnedOff(self) -> None:
         """Where a value would do no harm, it is named."""
@@ -412,13 +422,14 @@ class ProblemTests(SynchronousTestCase):
         """A value that asks for what is done anyway passes in silence."""
         built(
             "fips = no\ntaskbar = no\n"
-            + section("OCSPaia = No", "protocol = none", "CRLfile =", "sessionResume = yes")
+            + section("OCSPaia = No", "pty = no", "CRLfile =", "libwrap = NO")
         )
 
     def test_secretsAreNotRepeated(self) -> None:
-        """A password in an option that is ignored does not get into the log."""
-        (problem,) = problems(section("protocolPassword = tops3cret"))
-        self.assertNotIn("tops3cret", str(problem))
+        """Neither a password nor a key gets into a message, ours or stunnel's."""
+        for line in ("protocolPassword = tops3cret", "ticketKeySecret = tops3cret"):
+            for problem in problems(section(line)):
+                self.assertNotIn("tops3cret", str(problem) + stunnelForm(problem))
 
     def test_badValue(self) -> None:
         """A bad value is told with its place, itself, what is expected, and the form."""

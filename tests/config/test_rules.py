@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.config.model import Address, InetAddress, Problem, UnixAddress, Where
-from appliance.config.rules import WILDCARDS, overlap
+from appliance.config.sections import WILDCARDS, overlap
 from tests.config.memory import CONF, GUIDE, built, client, problems, section
 
 ALL_IPV4, ALL_IPV6 = WILDCARDS
@@ -121,10 +121,6 @@ class CertificateTests(RulesTestCase):
         """A client's key is of no use without a certificate."""
         self.error(client("verifyPeer = yes", "CAfile = ca.pem", "key = ca.pem"), "key")
 
-    def test_serverSNI(self) -> None:
-        """Choosing a section by server name is not in this version."""
-        self.error(section("sni = main:*.example"), "sni")
-
 
 class VerificationTests(RulesTestCase):
     """Certificates of the peer."""
@@ -168,10 +164,6 @@ class VerificationTests(RulesTestCase):
     def test_anyCertificate(self) -> None:
         """A required certificate alone may be any certificate, which is told."""
         self.warning(section("requireCert = yes"), "requireCert")
-
-    def test_firstLevel(self) -> None:
-        """The old level 1 comes out stricter than it was, which is told."""
-        self.warning(section("verify = 1", "CAfile = ca.pem"), "verify")
 
 
 class StrengthTests(RulesTestCase):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from OpenSSL import SSL
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.task import Clock
@@ -14,12 +14,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
+from appliance.backend.caller import Caller
 from appliance.backend.pool import NoBackendError
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.join import LAST_FLUSH, Join
-from appliance.relay.terms import Terms
+from appliance.relay.terms import NotAdmittedError, Terms
 
-PEER = e.Peer("TLSv1.3", "TLS_AES_256_GCM_SHA384", 256)
+PEER = e.Peer(
+    "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, subject="CN=modality", issuer="CN=Hospital CA"
+)
 BUSY, IDLE, CLOSE = 10.0, 100.0, 20.0
 
 
@@ -30,7 +33,7 @@ class FakeTransport:
         self.written = b""
         self.producer: Any = None
         self.producing = True
-        self.writeEnded = self.closing = self.aborted = False
+        self.writeEnded = self.closing = self.aborted = self.dropped = False
         self.firstBytes = b""
         self.cleanEnd = False
 
@@ -56,8 +59,14 @@ class FakeTransport:
     def abortConnection(self) -> None:
         self.aborted = True
 
+    def dropConnection(self) -> None:
+        self.dropped = True
+
     def getHandle(self) -> None:
         return None
+
+    def getHost(self) -> str:
+        return "here"
 
 
 @define
@@ -65,14 +74,16 @@ class FakePool:
     """A pool whose dials the test ends as it likes."""
 
     dials: list[tuple[IProtocolFactory, Deferred[Any]]] = field(factory=list)
+    callers: list[Caller] = field(factory=list)
     cancelled: int = 0
 
-    def dial(self, factory: IProtocolFactory, connection: str) -> Deferred[Any]:
+    def dial(self, factory: IProtocolFactory, caller: Caller) -> Deferred[Any]:
         def cancel(_: Any) -> None:
             self.cancelled += 1
 
         done: Deferred[Any] = Deferred(cancel)
         self.dials.append((factory, done))
+        self.callers.append(caller)
         return done
 
 
@@ -99,6 +110,7 @@ class JoinCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.pool = FakePool()
+        self.approval: Deferred[None] = succeed(None)
         self.heard: list[e.Event] = []
         self.gone: list[Join] = []
         events = e.Events()
@@ -110,13 +122,14 @@ class JoinCase(SynchronousTestCase):
             idle=IDLE,
             close=CLOSE,
             admit=lambda *_: succeed(self.pool),
+            approve=lambda *_: self.approval,
             tls=FakeSecrets(),
             events=events,
             clock=self.clock,
             back=lambda factory: factory,
             recognise=misplaced,
         )
-        self.join = Join(terms, "0", "192.0.2.1:4711", self.gone.append)
+        self.join = Join(terms, Caller("0", "192.0.2.1", 4711), self.gone.append)
         self.client = FakeTransport()
         self.pacs = FakeTransport()
         self.front = self.join.front
@@ -385,6 +398,63 @@ class ServerTests(JoinCase):
         self.assertEqual(len(self.client.written), 14)
         self.loseBoth()
 
+    def test_notAdmitted(self) -> None:
+        """A client that is let in nowhere is reset, and told why in the log."""
+
+        def admit(*_: Any) -> Deferred[Any]:
+            return fail(NotAdmittedError("its certificate is missing"))
+
+        self.join.terms = evolve(self.join.terms, admit=admit)
+        self.front.handshakeCompleted()
+        self.assertTrue(self.client.aborted)
+        self.lose(self.front)
+        self.assertEqual(self.of(e.NotAdmitted)[0].why, "its certificate is missing")
+        self.assertEqual(self.closed().reason, e.Reason.REFUSED)
+
+    def test_otherTerms(self) -> None:
+        """Whoever admits a client may give it the terms of another section."""
+
+        def admit(join: Join, _: Any) -> Deferred[Any]:
+            join.terms = evolve(join.terms, section="OTHER", idle=1.0)
+            return succeed(self.pool)
+
+        self.join.terms = evolve(self.join.terms, admit=admit)
+        self.joined()
+        self.clock.advance(1)
+        self.loseBoth()
+        self.assertEqual((self.closed().section, self.closed().reason), ("OTHER", e.Reason.IDLE))
+
+    def test_tellsThePoolForWhom(self) -> None:
+        """The pool hears whose certificate it was, and whether the session was resumed."""
+        self.joined()
+        self.assertEqual(
+            self.pool.callers,
+            [Caller("0", "192.0.2.1", 4711, "CN=modality", "CN=Hospital CA", resumed=False)],
+        )
+        self.loseBoth()
+
+    def test_preface(self) -> None:
+        """What is said ahead of the data comes first and counts for nothing."""
+        self.join.terms = evolve(
+            self.join.terms, preface=lambda caller, host: f"{caller} called {host};".encode()
+        )
+        self.joined()
+        self.front.dataReceived(b"data")
+        self.assertEqual(self.pacs.written, b"192.0.2.1:4711 called here;data")
+        self.loseBoth()
+        self.assertEqual(self.closed().sentToSocket, 4)
+
+    def test_noReset(self) -> None:
+        """With C{reset = no} a failed connection is closed instead, and reset if that hangs."""
+        self.join.terms = evolve(self.join.terms, reset=False)
+        self.joined()
+        self.lose(self.back, ConnectionLost)
+        self.assertTrue(self.client.dropped and not self.client.aborted)
+        self.clock.advance(LAST_FLUSH)
+        self.assertTrue(self.client.aborted)
+        self.lose(self.front)
+        self.assertEqual(self.closed().reason, e.Reason.SOCKET_RESET)
+
     def test_cancelledDialIsNoDefect(self) -> None:
         """A dial that was cancelled by ourselves is not logged."""
         self.front.handshakeCompleted()
@@ -411,6 +481,34 @@ class ClientTests(JoinCase):
         self.back.handshakeCompleted()
         self.assertTrue(self.client.producing)
         self.loseBoth()
+
+    def test_waitsForTheApproval(self) -> None:
+        """A server that is still being asked about gets no byte."""
+        self.approval = Deferred()
+        self.joined()
+        self.assertFalse(self.client.producing)
+        self.approval.callback(None)
+        self.assertTrue(self.client.producing)
+        self.loseBoth()
+
+    def test_disapproved(self) -> None:
+        """A server that must not be used is reset together with the client."""
+        self.approval = fail(NotAdmittedError("revoked"))
+        self.joined()
+        self.assertTrue(self.client.aborted and self.pacs.aborted)
+        self.loseBoth()
+        self.assertEqual(self.closed().reason, e.Reason.REFUSED)
+
+    def test_clientGoesDuringTheApproval(self) -> None:
+        """Nobody is asked any longer for a client that is gone."""
+        given: list[Any] = []
+        self.approval = Deferred(given.append)
+        self.joined()
+        self.lose(self.front, ConnectionLost)
+        self.assertTrue(self.pacs.aborted)
+        self.assertEqual(given, [self.approval])
+        self.lose(self.back)
+        self.assertEqual(self.closed().reason, e.Reason.SOCKET_RESET)
 
     def test_countsByLeg(self) -> None:
         """Bytes towards the backend are bytes sent to TLS here."""

@@ -7,8 +7,10 @@ from OpenSSL import SSL
 
 from appliance.config.model import TLSConfig, TLSVersion, Where
 from appliance.tls.binding import setGroups
-from appliance.tls.certificate import KeyPair, Material
+from appliance.tls.certificate import KeyPair
 from appliance.tls.context import build
+from appliance.tls.files import Material
+from appliance.tls.pem import loadAuthorities
 from appliance.tls.verify import Verdicts
 
 
@@ -23,8 +25,10 @@ class Outcome:
 
 def section(tls: TLSConfig, pair: KeyPair) -> SSL.Connection:
     """The server's end of a connection to a section."""
-    connection = SSL.Connection(build("test", Where("test.conf"), tls, Material(pair)), None)
-    connection.set_app_data(Verdicts())
+    authorities = loadAuthorities(tls.caFile) if tls.caFile else ()
+    material = Material(pair, authorities)
+    connection = SSL.Connection(build("test", Where("test.conf"), tls, material), None)
+    connection.set_app_data(Verdicts(tls=tls))
     connection.set_accept_state()
     return connection
 

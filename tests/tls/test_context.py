@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
@@ -99,6 +100,33 @@ class RequestTests(SynchronousTestCase):
         self.assertIn(binding.groupName(server), ("secp384r1", "SECP384R1", "P-384", "unknown"))
         self.assertIsNotNone(client)
 
+    def test_signatureAlgorithms(self) -> None:
+        """What a side signs with can be limited, on every supported release."""
+        for algorithm, ok in (("RSA-PSS+SHA384", True), ("ECDSA+SHA256", False)):
+            client = context(client=True, signatureAlgorithms=algorithm)
+            if ok:
+                shake(context(), client)
+            else:
+                with self.assertRaises(SSL.Error):
+                    shake(context(), client)
+
+    def test_renegotiation(self) -> None:
+        """It is refused unless the section allows it, and may then be asked for by the client."""
+        refused = context(maximum=TLSVersion.TLSv1_2).set_options(0)
+        self.assertTrue(refused & SSL.OP_NO_RENEGOTIATION)
+        allowed = context(clearOptions=SSL.OP_NO_RENEGOTIATION).set_options(0)
+        self.assertFalse(allowed & SSL.OP_NO_RENEGOTIATION)
+
+    def test_securityLevelOfVersion(self) -> None:
+        """TLS 1.0 needs level 0, and has it with C{securityLevel = 0} alone."""
+        old = {"minimum": TLSVersion.TLSv1, "maximum": TLSVersion.TLSv1}
+        ciphers = {"ciphers": "ALL", **old}
+        client = context(client=True, securityLevel=0, **ciphers)
+        server, _ = shake(context(securityLevel=0, **ciphers), client)
+        self.assertEqual(server.get_protocol_version_name(), "TLSv1")
+        with self.assertRaises(SSL.Error):
+            shake(context(securityLevel=2, **ciphers), client)
+
     def test_clearedOption(self) -> None:
         """``options = -NAME`` leaves a flag unset that we would set."""
         flags = context(clearOptions=SSL.OP_NO_RENEGOTIATION).set_options(0)
@@ -153,6 +181,21 @@ class RefusalTests(SynchronousTestCase):
         """Groups that do not exist."""
         self.assertEqual(self.refused(curves="nonsense").option, "curves")
 
+    def test_signatureAlgorithms(self) -> None:
+        """Signature algorithms that do not exist."""
+        problem = self.refused(signatureAlgorithms="nonsense")
+        self.assertIn("nonsense", str(problem))
+
+    def test_missingCall(self) -> None:
+        """What a release cannot do is refused with the name of the call it lacks."""
+
+        class Bare:
+            """A library without any call."""
+
+        with patch.object(binding, "_lib", Bare()), self.assertRaises(ValueError) as caught:
+            binding.setSignatureAlgorithms(SSL.Context(SSL.TLS_METHOD), "RSA-PSS+SHA256")
+        self.assertIn("lacks SSL_CTX_set1_sigalgs_list", str(caught.exception))
+
 
 class BindingTests(SynchronousTestCase):
     """Each private call on its own."""
@@ -206,6 +249,20 @@ class BindingTests(SynchronousTestCase):
     def test_verifyErrorText(self) -> None:
         """OpenSSL's own words."""
         self.assertEqual(binding.verifyErrorText(10), "certificate has expired")
+
+    def test_verifyResult(self) -> None:
+        """What OpenSSL keeps of a chain is 0 when nothing was wrong, or nothing was there."""
+        server, client = self.connected()
+        self.assertEqual(binding.verifyResult(server), 0)
+        tls = m.tlsConfig(verifyChain=True, forgives=True)
+        there = build("test", m.WHERE, tls, m.material(m.server(), m.ca("Other CA")))
+        mine = build("c", m.WHERE, m.tlsConfig(client=True), m.material(m.client()))
+        server, client = shake(there, mine)
+        self.assertEqual(
+            binding.verifyErrorText(binding.verifyResult(server)),
+            "unable to get local issuer certificate",
+        )
+        self.assertIsNotNone(client)
 
     def test_wasResumed(self) -> None:
         """A full handshake is none that was resumed."""

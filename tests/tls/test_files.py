@@ -22,7 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.config.model import KeyPermissions, Problem, Severity, TLSConfig, Where
 from appliance.tls.certificate import Certificate, KeyPair, matches, subjectText
-from appliance.tls.files import inspect, permissions, securityLevel
+from appliance.tls.concerns import permissions, securityLevel
+from appliance.tls.files import inspect
 from appliance.tls.issue import (
     KeyType,
     authority,
@@ -176,6 +177,7 @@ class CertificateTests(FilesTestCase):
         for load in (loadCertificate, loadKey):
             error = self.refused(load, path)
             self.assertIn("password", error.found)
+            self.assertIn("keyPassphrase", error.expected)
             self.assertIn(f"openssl pkcs12 -nodes -in {path}", error.advice)
 
     def test_onlyAKey(self) -> None:

@@ -1,0 +1,150 @@
+"""What a section's settings mean for its connections: who is let in, and where they go.
+
+A route is made whole from one L{Settings} and never changes, but for the sections behind it; new
+settings make a new route, and connections that exist keep the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IProtocolFactory
+
+from appliance.backend.backend import Backend
+from appliance.backend.caller import Caller
+from appliance.backend.dialler import Dialler
+from appliance.backend.policy import byPriority, roundRobin
+from appliance.backend.pool import Pool
+from appliance.backend.resolve import resolver
+from appliance.backend.tunnel import Tunnel, connectRequest
+from appliance.config.model import Address, Failover, Preface, SocketRole
+from appliance.events import Events, Redirected, Switched
+from appliance.relay.firstbytes import misplaced
+from appliance.relay.join import Join
+from appliance.relay.program import Program
+from appliance.relay.proxyline import Hop, line
+from appliance.relay.terms import Dialable, NotAdmittedError, Terms
+from appliance.section.settings import Settings
+from appliance.tls.creator import Creator
+from appliance.tls.peer import Facts
+from appliance.tls.transport import TLSWireFactory, WireFactory
+from appliance.tls.verify import authenticated, chosen
+
+
+class Route:
+    """The way of a section's connections under C{settings}.
+
+    C{program} is what the section starts by itself, where C{exec} takes the place of a client.
+    C{behind} are the routes of the sections that share its socket, by name.
+    """
+
+    def __init__(self, reactor: Any, settings: Settings, events: Events) -> None:
+        config = settings.config
+        self.settings = settings
+        self.behind: Mapping[str, Route] = {}
+        self._reactor = reactor
+        self._events = events
+        self.creator = Creator(
+            settings.context,
+            config.tls.sni,
+            tls=config.tls,
+            certificate=settings.certificate,
+            section=config.name,
+        )
+        self.terms = Terms(
+            section=config.name,
+            dials=config.client,
+            busy=config.timeouts.busy,
+            idle=config.timeouts.idle,
+            close=config.timeouts.close,
+            admit=lambda join, transport: Deferred.fromCoroutine(self._admit(join, transport)),
+            approve=lambda join, transport: Deferred.fromCoroutine(self._approve(join, transport)),
+            tls=Facts(config.tls, settings.certificate),
+            events=events,
+            clock=reactor,
+            back=self._wrap(SocketRole.REMOTE, tls=config.client, isClient=True),
+            recognise=misplaced,
+            preface=proxyLine if config.protocol is Preface.PROXY else None,
+            reset=config.reset,
+        )
+        program = (
+            None
+            if config.exec is None
+            else Program(reactor, config.name, config.exec, config.execArgs, events)
+        )
+        self.program = program if config.connect else None
+        self._pool = self._makePool(config.connect)
+        self._target: Dialable = self._pool if config.connect or program is None else program
+        self._redirect = self._makePool(config.redirect) if config.redirect else None
+
+    def _makePool(self, addresses: Iterable[Address]) -> Pool:
+        settings = self.settings
+        config, clock = settings.config, self._reactor
+        resolve = resolver(clock)
+        tunnel = None
+        if config.protocol is Preface.CONNECT and config.proxyRequest is not None:
+            tunnel = Tunnel(connectRequest(config.proxyRequest), config.timeouts.busy)
+        local = settings.local or (() if config.local is None else (config.local,))
+        return Pool(
+            config.name,
+            [Backend(address, resolve, clock, config.delay) for address in addresses],
+            Dialler(clock, config.timeouts.connect, local, config.transparent, tunnel),
+            roundRobin if config.failover is Failover.RR and not config.delay else byPriority,
+            self._events,
+        )
+
+    def _wrap(self, role: SocketRole, tls: bool, isClient: bool) -> Any:
+        options = [o for o in self.settings.config.socketOptions if o.role is role]
+        if tls:
+            return partial(TLSWireFactory, self.creator, isClient, options=options)
+        return partial(WireFactory, options=options)
+
+    def front(self, joins: IProtocolFactory) -> Any:
+        """The factory for accepted sockets, whose protocols C{joins} builds."""
+        return self._wrap(SocketRole.LOCAL, not self.settings.config.client, isClient=False)(joins)
+
+    def resolve(self) -> None:
+        """Resolve the backends' names ahead of the first client."""
+        for pool in (self._pool, self._redirect):
+            if pool is not None:
+                pool.resolve()
+
+    # --- who goes where --------------------------------------------------------------------
+
+    async def _admit(self, join: Join, transport: Any) -> Dialable:
+        """Where the client of C{join} goes; C{transport} is its TLS leg, if it has one."""
+        if transport is None:
+            return self._target
+        name = chosen(transport.connection)
+        if name is None:
+            return await self._welcome(join, transport)
+        there = self.behind.get(name)
+        if there is None:
+            raise NotAdmittedError("the section that it asked for is gone")
+        join.publish(Switched, name)
+        join.terms = there.terms
+        return await there._welcome(join, transport)
+
+    async def _welcome(self, join: Join, transport: Any) -> Dialable:
+        if not self.settings.config.tls.forgives or authenticated(transport.connection):
+            return self._target
+        if self._redirect is None:
+            raise NotAdmittedError("its certificate is missing or bad")
+        join.publish(Redirected)
+        join.terms = evolve(join.terms, preface=None)
+        return self._redirect
+
+    async def _approve(self, _join: Join, _transport: Any) -> None:
+        """Say no by L{NotAdmittedError} to a server whose handshake has ended well."""
+
+
+def proxyLine(caller: Caller, called: IAddress) -> bytes:
+    """What a backend is told of C{caller} ahead of its data (C{protocol = proxy})."""
+    host, port = getattr(called, "host", ""), getattr(called, "port", 0)
+    if not caller.host or not host:
+        return line(Hop())
+    return line(Hop((caller.host, caller.port), (host, port)))

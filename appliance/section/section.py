@@ -1,0 +1,335 @@
+"""One C{[section]} at work: its listening sockets, its connections, its settings.
+
+A section is handed open sockets and a finished context; it opens nothing that can fail. New
+settings concern new connections: those that exist finish on what they started with.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort
+from twisted.internet.protocol import Factory
+
+from appliance.backend.caller import Caller
+from appliance.backend.pool import NoBackendError
+from appliance.events import (
+    AcceptFailed,
+    BareConnects,
+    Bound,
+    Closed,
+    Events,
+    Ready,
+    Reason,
+    Retrying,
+    Unbound,
+)
+from appliance.relay.front import Front
+from appliance.relay.join import Join
+from appliance.section.identity import identities
+from appliance.section.route import Route
+from appliance.section.settings import Settings
+from appliance.system.acceptor import Acceptor
+from appliance.system.sockets import Listener
+from appliance.system.workers import Crew
+from appliance.tls.names import Names, Rule
+
+BARE_CONNECTS_EVERY = 3600.0
+"""Seconds between two counts of bare connects."""
+
+
+class Section(Service):
+    """Accepts at C{listeners} and relays to the configured backends.
+
+    C{ids} gives each connection its number, for the whole process. With C{crew} what is accepted
+    is handed on to workers. A section that is not C{alone} is one of several with its name, in as
+    many processes, and leaves to another what must be done once only.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        events: Events,
+        ids: Iterator[str],
+        crew: Crew | None = None,
+        alone: bool = True,
+    ) -> None:
+        self.setName(settings.config.name)
+        self.listeners: tuple[Listener, ...] = ()
+        self.joins: dict[str, Join] = {}
+        self._reactor = reactor
+        self._events = events
+        self._numbers = ids
+        self._crew = crew
+        self._alone = alone
+        self._ports: dict[Listener, IListeningPort] = {}
+        self._bare: dict[str, int] = {}
+        self._idle: list[Deferred[None]] = []
+        self._own: Join | None = None
+        self._ownNumber = ""
+        self._ownStarts = 0
+        self._again: IDelayedCall | None = None
+        self.use(settings)
+
+    # --- settings --------------------------------------------------------------------------
+
+    def use(self, settings: Settings) -> None:
+        """Serve new connections with C{settings}."""
+        self.settings = settings
+        self.route = Route(self._reactor, settings, self._events)
+        self._ids = identities(settings.config.logId, self._numbers)
+        self._front = self.route.front(FrontFactory(self._begin, self._caller))
+        if self.running:
+            self._begins()
+
+    def serveFor(self, sections: Iterable[Section]) -> None:
+        """Share our sockets with C{sections}, for those who ask for their server names.
+
+        They are the sections whose C{sni} names us, in the order of the configuration. To be
+        called after each L{use} of them or of us.
+        """
+        sections = tuple(sections)
+        self.route.behind = {each.settings.config.name: each.route for each in sections}
+        rules = tuple(
+            Rule(each.settings.config.slave.pattern, each.route.creator)
+            for each in sections
+            if each.settings.config.slave is not None
+        )
+        self.route.creator.names = Names(rules) if rules else None
+
+    # --- listening -------------------------------------------------------------------------
+
+    def listenAt(self, listeners: Iterable[Listener]) -> None:
+        """Accept at C{listeners} and nowhere else; those kept never stop accepting."""
+        self.listeners = tuple(listeners)
+        if self.running:
+            self._adopt()
+
+    def privilegedStartService(self) -> None:
+        """Take up the sockets, which have listened since before the process went to work."""
+        super().privilegedStartService()
+        self._adopt()
+
+    def startService(self) -> None:
+        """Serve, and tell where."""
+        super().startService()
+        self._adopt()
+        self._count()
+        self._begins()
+
+    def _begins(self) -> None:
+        """Do what a section does before anybody has called."""
+        self.route.resolve()
+        if self._alone and self._own is None and self._again is None:
+            self._startOwn()
+
+    def _adopt(self) -> None:
+        for listener in tuple(self._ports):
+            if listener not in self.listeners:
+                self._ports.pop(listener).stopListening()
+        for listener in self.listeners:
+            if listener not in self._ports:
+                self._ports[listener] = self._accept(listener)
+                descriptor = listener.socket.fileno()
+                name = self.settings.config.name
+                self._events.publish(Bound(name, listener.address, descriptor))
+
+    def _accept(self, listener: Listener) -> Any:
+        if self._crew is not None:
+            return Acceptor(self._reactor, listener.socket, self._handOn, self._acceptFailed)
+        # The port reads our current factory for each connection: settings can change.
+        return self._reactor.adoptStreamPort(
+            listener.socket.fileno(), listener.family, PortFactory(self)
+        )
+
+    def _handOn(self, handle: socket.socket, client: str) -> None:
+        if self._crew is not None:
+            self._crew.give(handle, next(self._ids), self.settings.config.name, client)
+
+    def _acceptFailed(self, why: str) -> None:
+        self._events.publish(AcceptFailed(self.settings.config.name, why))
+
+    def tellReady(self) -> None:
+        """Announce in one line what this section serves."""
+        config, certificate = self.settings.config, self.settings.certificate
+        where = ", ".join(listener.address for listener in self.listeners)
+        if config.slave is not None:
+            where = f"{config.slave.pattern} behind [{config.slave.primary}]"
+        self._events.publish(
+            Ready(
+                config.name,
+                where or f"{config.exec}",
+                ", ".join(map(str, config.connect)) or f"{config.exec}",
+                "" if certificate is None else certificate.subject,
+                self.settings.daysLeft,
+            )
+        )
+
+    def buildFront(self, addr: IAddress | None) -> Any:
+        """The transport and protocol for one accepted connection."""
+        return self._front.buildProtocol(addr)
+
+    def stopListening(self) -> Deferred[Any]:
+        """Accept no more; fires when the ports are closed."""
+        closed = [maybeDeferred(port.stopListening) for port in self._ports.values()]
+        self._ports.clear()
+        for listener in self.listeners:
+            listener.close()
+        self.listeners = ()
+        return DeferredList(closed)
+
+    # --- connections -----------------------------------------------------------------------
+
+    def take(
+        self, handle: socket.socket, connection: str | None = None, client: str | None = None
+    ) -> Join | None:
+        """Serve the connection that was accepted as C{handle}, which is ours from now on.
+
+        C{connection} is its id, C{None} for one of ours; C{client} is who is there, C{None} where
+        the socket itself can tell. The result is C{None} when the client is gone already.
+        """
+        if connection is None:
+            connection = next(self._ids)
+        host, _, port = (client or "").rpartition(":")
+        known = None if client is None else Caller(connection, host, int(port) if host else 0)
+        return self._take(handle, lambda addr: known or self._caller(addr, connection), connection)
+
+    def _take(
+        self, handle: socket.socket, caller: Callable[[IAddress | None], Caller], connection: str
+    ) -> Join | None:
+        begun: list[Join] = []
+
+        def begin(caller: Caller) -> Join:
+            begun.append(self._begin(caller))
+            return begun[0]
+
+        with handle:
+            try:
+                handle.setblocking(False)
+                self._reactor.adoptStreamConnection(
+                    handle.fileno(), handle.family, self.route.front(FrontFactory(begin, caller))
+                )
+            except OSError:
+                # Whoever gave it to us counts on an end.
+                name, dials = self.settings.config.name, self.settings.config.client
+                gone = Closed(name, connection, "unknown", Reason.PROBE, 0, 0, 0.0, dials)
+                self._events.publish(gone)
+                return None
+        return begun[0]
+
+    def _caller(self, addr: IAddress | None, connection: str | None = None) -> Caller:
+        host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
+        number = next(self._ids) if connection is None else connection
+        # An IPv6 socket that takes IPv4 clients too, as inetd's may be.
+        return Caller(number, str(host).removeprefix("::ffff:"), port)
+
+    def _begin(self, caller: Caller) -> Join:
+        join = Join(self.route.terms, caller, self._joinDone)
+        self.joins[join.connection] = join
+        return join
+
+    def _joinDone(self, join: Join) -> None:
+        del self.joins[join.connection]
+        if join.reason is Reason.PROBE:
+            host = join.caller.host
+            self._bare[host] = self._bare.get(host, 0) + 1
+        if join is self._own:
+            self._own = None
+            self._retry(join.connection)
+        if not self.joins:
+            idle, self._idle = self._idle, []
+            for waiting in idle:
+                waiting.callback(None)
+
+    def whenIdle(self) -> Deferred[None]:
+        """Fires when there is no connection; at once when there is none now."""
+        waiting: Deferred[None] = Deferred()
+        if self.joins:
+            self._idle.append(waiting)
+        else:
+            waiting.callback(None)
+        return waiting
+
+    def _count(self) -> None:
+        """Announce how many bare connects there were, and count anew."""
+        if self._bare:
+            name, bare = self.settings.config.name, self._bare
+            self._events.publish(BareConnects(name, sum(bare.values()), len(bare)))
+            self._bare = {}
+        if self.running:
+            self._counting = self._reactor.callLater(BARE_CONNECTS_EVERY, self._count)
+
+    # --- a program that takes the place of a client ------------------------------------------
+
+    def _startOwn(self) -> None:
+        self._again = None
+        program = self.route.program
+        if program is None:
+            return
+        self._ownNumber = self._ownNumber or next(self._ids)
+        caller = Caller(f"{self._ownNumber}_{self._ownStarts}")
+        self._ownStarts += 1
+        try:
+            handle = program.start(caller)
+        except NoBackendError:
+            self._retry(caller.connection)
+            return
+        self._own = self._take(handle, lambda _: caller, caller.connection)
+
+    def _retry(self, connection: str) -> None:
+        config = self.settings.config
+        if self.running and config.retry is not None:
+            self._events.publish(Retrying(config.name, connection))
+            self._again = self._reactor.callLater(config.retry, self._startOwn)
+
+    # --- ending ----------------------------------------------------------------------------
+
+    def stopService(self) -> Deferred[Any]:
+        """Stop listening and end every connection; fires when all are gone."""
+        wasRunning = self.running
+        super().stopService()
+        closed = self.stopListening()
+        self._events.publish(Unbound(self.settings.config.name))
+        if wasRunning:
+            self._counting.cancel()
+            self._count()
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        for join in tuple(self.joins.values()):
+            join.abort(Reason.STOPPED)
+        return DeferredList([closed, self.whenIdle()])
+
+
+class PortFactory(Factory):
+    """What a port builds connections with: always the section's current settings."""
+
+    noisy = False
+
+    def __init__(self, section: Section) -> None:
+        self._section = section
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """The transport and protocol for one accepted connection."""
+        return self._section.buildFront(addr)
+
+
+class FrontFactory(Factory):
+    """Begins a join for each connection that C{caller} knows the client of."""
+
+    noisy = False
+
+    def __init__(
+        self, begin: Callable[[Caller], Join], caller: Callable[[IAddress | None], Caller]
+    ) -> None:
+        self._begin = begin
+        self._caller = caller
+
+    def buildProtocol(self, addr: IAddress | None) -> Front:
+        """The accepted leg of a new connection."""
+        return self._begin(self._caller(addr)).front

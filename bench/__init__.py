@@ -1,0 +1,1 @@
+"""Measures TLS terminators side by side: ours, stunnel, HAProxy, nginx and hitch."""
