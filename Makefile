@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PACKAGING := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format docs peers floor clean
+.PHONY: help venv demo run test lint format docs bench peers floor clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ $(VENV)/.demo: $(VENV)/.base
 
 $(VENV)/.test: $(VENV)/.demo
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.demo
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,bench]'
 	@touch $@
 
 # The real programs that the tests talk to. Without root the tests say what they had to leave out.
@@ -66,6 +70,10 @@ format: $(VENV)/.test ## let ruff mend what it can
 
 docs: $(VENV)/.base ## write docs/reference anew from the tables in the code
 	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.bench ## compare with stunnel, HAProxy, nginx and hitch: BENCH="--quick", BENCH=--help
+	@bench/install
+	@$(BIN)/python -m bench.run $(BENCH)
 
 floor: ## the tests on the oldest supported versions: a Debian 13 root on its own packages
 	.ci/floor

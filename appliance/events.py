@@ -462,10 +462,18 @@ class NotAdmitted(ConnectionEvent):
 
 
 @frozen
-class Switched(ConnectionEvent):
-    """The server name that the client asked for belongs to another section, C{to}."""
+class ServerNameAsked(ConnectionEvent):
+    """The client asked for the server C{name}, if for any, and gets the section C{to} for it."""
 
-    to: str
+    name: str | None
+    to: str | None
+
+
+@frozen
+class ServerNameSent(ConnectionEvent):
+    """A server is asked for by C{name}."""
+
+    name: str
 
 
 @frozen

@@ -7,6 +7,7 @@ configuration file and writes no log.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,9 +21,11 @@ from twisted.internet.defer import Deferred, DeferredList
 from appliance.config.model import (
     Config,
     ConfigError,
+    InetAddress,
     Problem,
     SectionConfig,
     Severity,
+    SocketOption,
     SocketRole,
 )
 from appliance.events import (
@@ -40,8 +43,12 @@ from appliance.events import (
     Warned,
 )
 from appliance.section import Section, Settings, settingsFor
-from appliance.system.sockets import Listener, ListenError, listen, places
+from appliance.system.sockets import Listener, ListenError, listen, places, refused
 from appliance.system.workers import Count, Crew
+from appliance.tls.passphrase import Passphrases
+
+_NO_IPV6 = (errno.EADDRINUSE, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+"""Why "::" may be missing where a bare port was asked for: IPv4 alone will do then."""
 
 Place = tuple[socket.AddressFamily, Any]
 """Where a socket listens: the family and what C{bind} takes."""
@@ -60,7 +67,8 @@ class Appliance(MultiService):
     """All sections. C{reactor} is what they run on, C{events} is told all that happens.
 
     A worker's sections do not listen (C{listens} false) and live on what L{take} gives them. With
-    a C{crew} the sections listen and hand on what they accept.
+    a C{crew} the sections listen and hand on what they accept. Where not C{needsEveryAddress}, one
+    address is enough for a section to start.
     """
 
     def __init__(
@@ -68,6 +76,8 @@ class Appliance(MultiService):
     ) -> None:
         super().__init__()
         self.config: Config | None = None
+        self.passphrases = Passphrases()
+        self.needsEveryAddress = True
         self._reactor = reactor
         self._events = events
         self._listens = listens
@@ -111,8 +121,9 @@ class Appliance(MultiService):
     def _settings(self, config: SectionConfig, problems: list[Problem]) -> Settings | None:
         name = config.name
         self._events.publish(Initializing(name))
-        settings, found = settingsFor(config, datetime.now(UTC))
+        settings, found = settingsFor(config, datetime.now(UTC), self.passphrases)
         problems += found
+        problems += [_optionProblem(config, *each) for each in refused(config.socketOptions)]
         if settings is not None and settings.certificate is not None:
             tls = config.tls
             self._events.publish(CertificateLoaded(name, str(tls.cert)))
@@ -141,14 +152,17 @@ class Appliance(MultiService):
                     found[place] = have[place]
                     continue
                 try:
-                    listener = found[place] = listen(*place, options)
+                    listener = found[place] = listen(
+                        *place, options, (config.setuid, config.setgid)
+                    )
                     opened.append(listener)
                 except ListenError as error:
-                    failures.append((_placeText(place), error))
-        for text, failure in failures:
-            self._events.publish(BindFailed(config.name, text, str(failure)))
-        # One address is enough, as for stunnel: "::" is often not to be had.
-        if failures and not found:
+                    self._events.publish(BindFailed(config.name, _placeText(place), str(error)))
+                    bare = isinstance(address, InetAddress) and not address.host
+                    spare = bare and place[0] is socket.AF_INET6
+                    if not (spare and error.code in _NO_IPV6):
+                        failures.append((_placeText(place), error))
+        if self.needsEveryAddress or not found:
             problems += [_bindProblem(config, text, failure) for text, failure in failures]
         return found
 
@@ -192,7 +206,7 @@ class Appliance(MultiService):
         }
         self.config = prepared.config
         if self._crew is not None:
-            self._crew.configure(prepared.config)
+            self._crew.configure(prepared.config, self.passphrases.typed)
 
     # --- workers ---------------------------------------------------------------------------
 
@@ -253,6 +267,17 @@ class Appliance(MultiService):
 def _placeText(place: Place) -> str:
     where = place[1]
     return where if isinstance(where, str) else f"{where[0]}:{where[1]}"
+
+
+def _optionProblem(config: SectionConfig, option: SocketOption, error: str) -> Problem:
+    return Problem(
+        Severity.ERROR,
+        config.where,
+        f"the system refuses {option.role.value}:{option.name}={option.value!r}: {error}",
+        advice="see socket(7) and tcp(7) for the values that it takes",
+        section=config.name,
+        option="socket",
+    )
 
 
 def _bindProblem(config: SectionConfig, text: str, error: ListenError) -> Problem:

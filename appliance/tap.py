@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from functools import partial
+from getpass import getpass
 from typing import Any
 
 from OpenSSL import SSL
@@ -144,8 +145,12 @@ def makeService(options: Options) -> Daemon:
         workers = config.process.workers or len(os.sched_getaffinity(0))
         crew = Crew(reactor, workers, events) if workers > 1 else None
         daemon = Daemon(reactor, events, path, log, crew)
-        daemon.observesTwisted = not any(parent.get(k) for k in ("logfile", "logger", "syslog"))
+        daemon.observesTwisted = not bool(parent.get("logger"))
+        if sys.stdin.isatty():
+            daemon.passphrases.ask(getpass)
         daemon.begin(config)
+        # Later nobody may be there, and a question would stop all work.
+        daemon.passphrases.silence()
     except ConfigError as error:
         problems = "\n".join(map(str, error.problems))
         raise SystemExit(f"{problems}\nConfiguration failed: nothing was started") from None

@@ -32,6 +32,19 @@ def tree(*roots: int) -> list[int]:
     return found
 
 
+def alive(pids: Iterable[int]) -> dict[int, str]:
+    """When each of C{pids} that runs still was born, since an id alone may be used again."""
+    found = {}
+    for pid in pids:
+        try:
+            fields = _stat(pid)
+        except OSError:
+            continue
+        if fields[0] not in "XZ":
+            found[pid] = fields[19]
+    return found
+
+
 def cpu(pids: Iterable[int]) -> float:
     """CPU seconds of C{pids}, their ended threads and the children they have waited for.
 

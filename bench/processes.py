@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from attrs import define, field
 
@@ -57,13 +57,17 @@ class Process:
             return self.output.read_text(errors="replace")[-2000:].strip()
         return ""
 
+    def _pipe(self, pipe: IO[bytes] | None) -> IO[bytes]:
+        if pipe is None:
+            raise LoadError(f"{self.name} is no load")
+        return pipe
+
     def _why(self) -> str:
         return (self.tail().splitlines() or ["without a word"])[-1]
 
     def read(self, seconds: float = 120.0) -> dict[str, Any]:
         """The next line a load says. Raises L{LoadError} when it ends or takes too long."""
-        assert self.popen.stdout is not None
-        descriptor, until = self.popen.stdout.fileno(), time.monotonic() + seconds
+        descriptor, until = self._pipe(self.popen.stdout).fileno(), time.monotonic() + seconds
         while b"\n" not in self._rest:
             left = until - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
@@ -83,10 +87,10 @@ class Process:
 
     def tell(self, **step: Any) -> None:
         """Let a load take its next step."""
-        assert self.popen.stdin is not None
+        pipe = self._pipe(self.popen.stdin)
         try:
-            self.popen.stdin.write(json.dumps(step).encode() + b"\n")
-            self.popen.stdin.flush()
+            pipe.write(json.dumps(step).encode() + b"\n")
+            pipe.flush()
         except BrokenPipeError:
             raise LoadError(f"{self.name} ended: {self._why()}") from None
 
@@ -159,9 +163,8 @@ class Processes:
 
     def end(self, *processes: Process) -> None:
         """Ask C{processes} to end, then make them and their descendants."""
-        doomed = [(p, _alive(p.tree())) for p in processes if p in self._all]
+        doomed = [(p, measure.alive(p.tree())) for p in processes if p in self._all]
         for process, _ in doomed:
-            self._all.remove(process)
             if process.popen.poll() is None:
                 process.popen.terminate()
         until = time.monotonic() + PATIENCE
@@ -169,21 +172,15 @@ class Processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.popen.wait(max(0.0, until - time.monotonic()))
             for pid, born in pids.items():
-                if _alive([pid]).get(pid) == born:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                while measure.alive([pid]).get(pid) == born:
+                    if time.monotonic() > until:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+                    time.sleep(0.001)
             process.popen.wait()
             for pipe in (process.popen.stdin, process.popen.stdout):
                 if pipe is not None:
                     with contextlib.suppress(OSError):
                         pipe.close()
-
-
-def _alive(pids: Iterable[int]) -> dict[int, str]:
-    """When each of C{pids} that is alive was born: an id alone may be used again."""
-    found = {}
-    for pid in pids:
-        with contextlib.suppress(OSError, IndexError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-            found[pid] = fields[19]
-    return found
+            # Only now: whoever interrupts this ends it again.
+            self._all.remove(process)

@@ -75,19 +75,22 @@ class Results:
                 if any(self.median(part, cell, p, measure.value) is not None for p in programs)
             ]
             if cells:
-                rows = [[cell, *(self._shown(part, cell, p, measure) for p in programs)] for cell in cells]
+                rows = [
+                    [cell, *(self._shown(part, cell, p, measure) for p in programs)]
+                    for cell in cells
+                ]
                 yield measure.title, [["", *programs], *rows]
 
     def _shown(self, part: str, cell: str, program: str, measure: Measure) -> str:
         number = self.median(part, cell, program, measure.value)
         if number is None:
-            return "–"
+            return "-"
         text = f"{number:.{measure.digits}f}"
         if measure.limited and (self.median(part, cell, program, "loadBusy") or 0) > BUSY:
             text += "*"
         if program != "ours":
             ratio = self.ratio(measure.value, (part, cell, program), (part, cell, "ours"))
-            text += "" if ratio is None else f" (×{ratio:.2f})"
+            text += "" if ratio is None else f" ({ratio:.2f}x)"
         return text
 
     def verdict(self, goal: Goal) -> list[str] | None:
@@ -122,7 +125,7 @@ class Results:
         """All that was measured in C{part}, as Markdown."""
         about = self.document["parts"].get(part, {})
         lines = [f"`{about.get('command', '')}`", ""]
-        lines.insert(1, f"(median of {about.get('rounds', '?')} rounds)")
+        lines.insert(1, f"median of {about.get('rounds', '?')} rounds:")
         for title, rows in self.tables(part):
             lines += [f"{title[0].upper()}{title[1:]}:", "", markdown(rows), ""]
         if any("*" in cell for _, rows in self.tables(part) for row in rows for cell in row):
@@ -133,8 +136,9 @@ class Results:
     def machine(self) -> str:
         """Where and with what it was measured, as Markdown."""
         meta = self.document["meta"]
-        lines = [f"{meta['date']}, a {meta['cores']}-core machine ({meta['cpu']}), {meta['system']}."]
-        return "\n".join([*lines, "", *(f"- {version}" for version in meta["versions"])])
+        machine = f"a {meta['cores']}-core {meta['kind']} ({meta['cpu']}), {meta['system']}"
+        versions = (f"- {version}" for version in meta["versions"])
+        return "\n".join([f"{meta['date']}, {machine}.", "", *versions])
 
     def text(self) -> str:
         """The whole report."""
@@ -149,6 +153,8 @@ class Results:
         """Write what was measured between the document's marks C{<!-- bench:NAME -->}."""
         made = {part: self.section(part) for part in TITLES if part in self.cells}
         made["machine"] = self.machine()
+        if (document.parent / "performance.svg").exists():
+            made["plot"] = "![How the cost grows](performance.svg)"
         if len(self.goals()) > 1:
             made["goals"] = markdown(self.goals())
         text = document.read_text(encoding="utf-8")
@@ -169,7 +175,10 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
         ]
         return f"| {' | '.join(padded)} |"
 
-    rule = [f"{'-' * width}" if k == 0 else f"{'-' * max(1, width - 1)}:" for k, width in enumerate(widths)]
+    rule = [
+        f"{'-' * width}" if k == 0 else f"{'-' * max(1, width - 1)}:"
+        for k, width in enumerate(widths)
+    ]
     return "\n".join([line(rows[0]), line(rule), *map(line, rows[1:])])
 
 
@@ -195,7 +204,7 @@ def main() -> None:
     if arguments.docs:
         from bench.plot import plot
 
-        plot(results, DOCUMENT.parent)
+        plot(results, DOCUMENT.parent, "svg")
         results.fill()
 
 

@@ -19,7 +19,7 @@ from attrs import asdict, define, field, frozen
 from bench import measure
 from bench.loads import wire
 from bench.processes import LoadError, Process, Processes
-from bench.terminators import Route, Setting, Terminator
+from bench.setting import Route, Setting, Terminator
 
 READY = 30.0
 """Seconds that a program may take to serve."""
@@ -91,6 +91,7 @@ class Session:
 
     def note(self, text: str) -> None:
         """Keep and show a line about what was left out, or why."""
+        text = text.replace(f"{self.directory}/", "")
         if text not in self.notes.setdefault(self.part, []):
             self.notes[self.part].append(text)
             print(f"  note: {text}", flush=True)

@@ -3,90 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
-import resource
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bench.processes import ROOT
-
-SUITES = {
-    ("TLSv1.3", "rsa"): "TLS_AES_256_GCM_SHA384",
-    ("TLSv1.3", "ecdsa"): "TLS_AES_256_GCM_SHA384",
-    ("TLSv1.2", "rsa"): "ECDHE-RSA-AES256-GCM-SHA384",
-    ("TLSv1.2", "ecdsa"): "ECDHE-ECDSA-AES256-GCM-SHA384",
-}
-
-
-@frozen
-class Route:
-    """A port where TLS is taken and the address where it goes as plain TCP."""
-
-    name: str
-    port: int
-    backend: int
-    extra: tuple[str, ...] = ()
-
-
-@frozen
-class Setting:
-    """What a program is to serve. C{threads} are threads, workers or processes.
-
-    C{certificate} and C{key} are files in the program's own directory.
-    """
-
-    host: str
-    version: str
-    kind: str
-    routes: tuple[Route, ...]
-    threads: int = 1
-    certificate: str = "cert.pem"
-    key: str = "key.pem"
-    options: tuple[str, ...] = ()
-
-    @property
-    def suite(self) -> str:
-        """The one cipher suite, in OpenSSL's spelling."""
-        return SUITES[self.version, self.kind]
-
-
-@frozen
-class Terminator:
-    """A program that takes TLS and passes on plain TCP."""
-
-    name: ClassVar[str]
-    package: ClassVar[str]
-    reload: ClassVar[str] = "SIGHUP"
-    binary: str = field(default="")
-
-    def path(self) -> str | None:
-        """Where the program is, C{None} where it is not installed."""
-        search = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
-        return shutil.which(self.binary or self.package, path=search)
-
-    def version(self) -> str:
-        """Its name, release and OpenSSL, as it says itself."""
-        raise NotImplementedError
-
-    def configure(self, setting: Setting, directory: Path) -> list[list[str]]:
-        """Write the configuration into C{directory}; return the command lines to start."""
-        raise NotImplementedError
-
-    def _said(self, *argv: str) -> str:
-        found = subprocess.run(
-            [self.path() or self.package, *argv], capture_output=True, text=True, check=False
-        )
-        return found.stdout + found.stderr
-
-
-def _first(pattern: str, text: str) -> str:
-    match = re.search(pattern, text)
-    return match[1] if match else "unknown"
+from bench.setting import Setting, Terminator, files, first, joined, openssl, write
 
 
 class Stunnel(Terminator):
@@ -97,8 +21,8 @@ class Stunnel(Terminator):
 
     def version(self) -> str:
         """See L{Terminator.version}."""
-        said = self._said("-version")
-        return f"stunnel {_first(r'stunnel ([0-9.]+)', said)}, {_openssl(said)}"
+        said = self.said("-version")
+        return f"stunnel {first(r'stunnel ([0-9.]+)', said)}, {openssl(said)}"
 
     def configure(self, setting: Setting, directory: Path) -> list[list[str]]:
         """See L{Terminator.configure}."""
@@ -114,7 +38,7 @@ class Stunnel(Terminator):
                 f"sslVersion = {setting.version}",
                 f"{which} = {setting.suite}",
             ]
-        return [[self.path() or "stunnel4", _write(directory / "stunnel.conf", lines)]]
+        return [[self.path() or "stunnel4", write(directory / "stunnel.conf", lines)]]
 
 
 class HAProxy(Terminator):
@@ -126,13 +50,13 @@ class HAProxy(Terminator):
 
     def version(self) -> str:
         """See L{Terminator.version}."""
-        said = self._said("-vv")
-        openssl = _first(r"Running on OpenSSL version : (OpenSSL [0-9.a-z]+)", said)
-        return f"HAProxy {_first(r'version ([0-9.]+)', said)}, {openssl}"
+        said = self.said("-vv")
+        openssl = first(r"Running on OpenSSL version : (OpenSSL [0-9.a-z]+)", said)
+        return f"HAProxy {first(r'version ([0-9.]+)', said)}, {openssl}"
 
     def configure(self, setting: Setting, directory: Path) -> list[list[str]]:
         """See L{Terminator.configure}."""
-        both = _joined(setting, directory)
+        both = joined(setting, directory)
         which = "ciphersuites" if setting.version == "TLSv1.3" else "ciphers"
         tls = (
             f"ssl crt {both} ssl-min-ver {setting.version} ssl-max-ver {setting.version} "
@@ -141,7 +65,7 @@ class HAProxy(Terminator):
         lines = [
             "global",
             f"  nbthread {setting.threads}",
-            f"  maxconn {(_files() - 100 - 2 * len(setting.routes)) // 2}",
+            f"  maxconn {(files() - 100 - 2 * len(setting.routes)) // 2}",
             "  stats timeout 1s",
             "defaults",
             "  mode tcp",
@@ -155,7 +79,7 @@ class HAProxy(Terminator):
                 f"  bind {setting.host}:{route.port} {tls}",
                 f"  server backend {setting.host}:{route.backend}",
             ]
-        return [[self.path() or "haproxy", "-W", "-f", _write(directory / "haproxy.cfg", lines)]]
+        return [[self.path() or "haproxy", "-W", "-f", write(directory / "haproxy.cfg", lines)]]
 
 
 class Nginx(Terminator):
@@ -166,8 +90,8 @@ class Nginx(Terminator):
 
     def version(self) -> str:
         """See L{Terminator.version}."""
-        said = self._said("-V")
-        return f"nginx {_first(r'nginx/([0-9.]+)', said)}, {_openssl(said)}"
+        said = self.said("-V")
+        return f"nginx {first(r'nginx/([0-9.]+)', said)}, {openssl(said)}"
 
     def configure(self, setting: Setting, directory: Path) -> list[list[str]]:
         """See L{Terminator.configure}."""
@@ -183,7 +107,7 @@ class Nginx(Terminator):
             f"worker_processes {setting.threads};",
             f"pid {directory}/nginx.pid;",
             "error_log stderr warn;",
-            f"events {{ worker_connections {_files() - 10}; }}",
+            f"events {{ worker_connections {files() - 10}; }}",
             "stream {",
             f"  ssl_certificate {directory / setting.certificate};",
             f"  ssl_certificate_key {directory / setting.key};",
@@ -196,7 +120,7 @@ class Nginx(Terminator):
                 f"  server {{ listen {setting.host}:{route.port} ssl; "
                 f"proxy_pass {setting.host}:{route.backend}; }}"
             )
-        conf = _write(directory / "nginx.conf", [*lines, "}"])
+        conf = write(directory / "nginx.conf", [*lines, "}"])
         return [[self.path() or "nginx", "-p", str(directory), "-e", "stderr", "-c", conf]]
 
 
@@ -210,11 +134,11 @@ class Hitch(Terminator):
         """See L{Terminator.version}."""
         binary = Path(self.path() or "").read_bytes() if self.path() else b""
         linked = "the system's OpenSSL" if b"libssl.so" in binary else "unknown"
-        return f"hitch {_first(r'hitch ([0-9.]+)', self._said('-V'))}, {linked}"
+        return f"hitch {first(r'hitch ([0-9.]+)', self.said('-V'))}, {linked}"
 
     def configure(self, setting: Setting, directory: Path) -> list[list[str]]:
         """See L{Terminator.configure}."""
-        both = _joined(setting, directory)
+        both = joined(setting, directory)
         which = "ciphersuites" if setting.version == "TLSv1.3" else "ciphers"
         commands = []
         for backend in dict.fromkeys(route.backend for route in setting.routes):
@@ -234,7 +158,7 @@ class Hitch(Terminator):
                 'user = "root"' if os.geteuid() == 0 else "",
                 "quiet = on",
             ]
-            conf = _write(directory / f"hitch-{backend}.conf", lines)
+            conf = write(directory / f"hitch-{backend}.conf", lines)
             commands.append([self.path() or "hitch", f"--config={conf}"])
         return commands
 
@@ -296,7 +220,7 @@ class Ours(Terminator):
                 f"{which} = {setting.suite}",
                 *route.extra,
             ]
-        conf = _write(directory / "butterfly-tls.conf", lines)
+        conf = write(directory / "butterfly-tls.conf", lines)
         command = [self.path() or "twistd", "-n", "--pidfile=", "butterfly-tls", "-c", conf]
         return [["env", f"PYTHONPATH={self.tree}", *command]]
 
@@ -310,41 +234,3 @@ class Before(Ours):
 
 ALL: tuple[type[Terminator], ...] = (Ours, Stunnel, HAProxy, Nginx, Hitch)
 NAMES = tuple(each.name for each in ALL)
-
-
-def _files() -> int:
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-
-
-def _openssl(said: str) -> str:
-    for how in ("[Rr]unning +with", "built with", "Compiled with"):
-        found = _first(rf"{how} (OpenSSL [0-9.a-z]+)", said)
-        if found != "unknown":
-            return found
-    return "unknown"
-
-
-def _write(path: Path, lines: Sequence[str]) -> str:
-    path.write_text("\n".join(line for line in lines if line) + "\n")
-    return str(path)
-
-
-def _joined(setting: Setting, directory: Path) -> Path:
-    both = directory / "both.pem"
-    parts = (setting.key, setting.certificate)
-    both.write_text("".join((directory / part).read_text() for part in parts))
-    both.chmod(0o600)
-    return both
-
-
-def makeKeys(directory: Path) -> None:
-    """Write two pairs of each kind: C{rsa.pem}, C{rsa.key}, C{rsa2.pem} … C{ecdsa2.key}."""
-    kinds = {"rsa": ["rsa:2048"], "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}
-    for kind, options in kinds.items():
-        for suffix in ("", "2"):
-            stem = directory / f"{kind}{suffix}"
-            argv = ["openssl", "req", "-x509", "-nodes", "-days", "400", "-subj"]
-            argv += [f"/CN=bench{suffix}", "-newkey", *options]
-            argv += ["-keyout", f"{stem}.key", "-out", f"{stem}.pem"]
-            subprocess.run(argv, check=True, capture_output=True)
-            Path(f"{stem}.key").chmod(0o600)

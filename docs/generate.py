@@ -21,6 +21,7 @@ from appliance.config.sslops import SSL_OPS
 from appliance.config.vocabulary import Option, Repeat, Scope, Status
 from appliance.logs import vocabulary
 from appliance.tap import Options
+from tests.differential.differences import DIFFERENCES
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -33,6 +34,7 @@ def pages() -> dict[str, str]:
         "options.md": optionsPage("appliance/config"),
         "log.md": logPage("appliance/logs/vocabulary.py"),
         "commands.md": commandsPage("appliance/cli and appliance/tap.py"),
+        "differences.md": differencesPage("tests/differential/differences.py"),
     }
     return {name: "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
 
@@ -171,6 +173,10 @@ class Shown(str):
         """C{<name>}, whatever C{spec} is."""
         return "<" + self + ">"
 
+    def __index__(self) -> int:
+        """The first moment of all, which is easily told, where a date is made of the value."""
+        return 0
+
 
 def named(kind: type[Any], **values: Any) -> Any:
     """A C{kind} of which all C{values} that are not given are shown by their names."""
@@ -183,9 +189,9 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     events.Stopping: [{"signal": Shown(name)} for name in ("SIGTERM", "signal")],
     events.InternalError: [{"traceback": ("<place>",)}],
     events.Handshaken: [
-        {"dialled": dialled, "peer": named(events.Peer, resumed=resumed)}
+        {"dialled": dialled, "peer": named(events.Peer, resumed=how == "resumed", psk=how == "PSK")}
         for dialled in (False, True)
-        for resumed in (False, True)
+        for how in ("new", "resumed", "PSK")
     ],
     events.CertificateAccepted: [{"depth": 1}, {"depth": 0}],
     events.CertificateRejected: [{}, {"error": "hostname mismatch"}],
@@ -193,6 +199,11 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     events.DialFailed: [{}, {"error": None}],
     events.Ended: [{"leg": leg, "end": end} for leg in events.Leg for end in events.End],
     events.TimedOut: [{"timer": timer} for timer in events.Timer],
+    events.ChildEnded: [{"signal": None}, {}],
+    events.OCSPAnswered: [{"status": status} for status in ("good", "revoked", "unknown")],
+    events.OCSPUnanswered: [{}, {"url": None}],
+    events.NoBackend: [{}, {"resolved": False}],
+    events.Ordered: [{"roundRobin": chosen} for chosen in (True, False)],
     events.Ready: [{}, {"certificate": ""}],
     events.Closed: [
         {"reason": reason, "dialled": dialled, "peer": named(events.Peer)}
@@ -208,7 +219,8 @@ def shown(entry: vocabulary.Entry) -> Iterator[str]:
         event = named(entry.event, **variant)
         if entry.when(event):
             # The reason of an end is one of many words, listed elsewhere.
-            yield re.sub(r"(?<=ended: )[^,]+", "<reason>", entry.text(event))
+            text = re.sub(r"(?<=ended: )[^,]+", "<reason>", entry.text(event))
+            yield text.replace("Jan  1 00:00:00 1970 GMT", "<date>")
 
 
 def logPage(source: str) -> Iterator[str]:
@@ -236,6 +248,27 @@ def logPage(source: str) -> Iterator[str]:
         yield from table(["Level", "Words", "When"], rows)
     yield "## Reasons\n\nThe `<reason>` for which a connection ended is one of these:\n"
     yield f"{names([reason.value for reason in events.Reason])}."
+
+
+# --- differences ------------------------------------------------------------------------------
+
+DIFFERENCES_HEAD = """\
+# Differences from stunnel
+
+A test gives some hundred configuration files to Debian's stunnel 5.68 and to the appliance, good
+ones and bad ones, and holds them to the same verdict: to start, or to refuse. These are all the
+differences that are meant. [Options](options.md) says of each option what becomes of it.
+"""
+
+
+def differencesPage(source: str) -> Iterator[str]:
+    """Where we start and stunnel does not, and the other way round."""
+    yield from (f"{MADE.format(source=source)}\n", DIFFERENCES_HEAD)
+    for heading, accepted in {"Taken here alone": True, "Taken by stunnel alone": False}.items():
+        yield f"## {heading}\n"
+        chosen = [one for one in DIFFERENCES if one.accepted is accepted]
+        rows = [[cell(one.what[0].upper() + one.what[1:]), cell(one.why)] for one in chosen]
+        yield from table(["Configuration", "Why"], rows)
 
 
 # --- commands ---------------------------------------------------------------------------------

@@ -140,6 +140,7 @@ class SectionCase(TestCase):
         protocol: HalfRecorder | None = None,
         pair: KeyPair | None = None,
         plain: bool = False,
+        sni: str | None = None,
         **tls: Any,
     ) -> Any:
         """A client that is connected to the section, its handshake perhaps still to come."""
@@ -150,6 +151,6 @@ class SectionCase(TestCase):
         if not plain:
             config = m.tlsConfig(client=True, **tls)
             context = build("client", m.WHERE, config, m.material(pair))
-            factory = TLSWireFactory(Creator(context), True, built)
+            factory = TLSWireFactory(Creator(context, sni), True, built)
         await TCP4ClientEndpoint(reactor, "127.0.0.1", self.port).connect(factory)
         return client

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -19,8 +19,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from appliance.tls.certificate import Certificate, KeyPair
 from tests import material as m
 
-NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
-"""The present of the answers that are judged without a clock."""
+NOW = m.now().replace(microsecond=0)
+"""The present of the answers that are judged without a clock: when the tests began."""
 
 URL = "http://127.0.0.1:2560/ocsp"
 

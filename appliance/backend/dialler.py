@@ -41,6 +41,10 @@ class OutOfTimeError(Exception):
     """A target did not answer in time."""
 
 
+class SourceError(Exception):
+    """A target cannot be dialled from the address that is wanted; C{str} says why."""
+
+
 @frozen
 class Dialler:
     """Dials targets, each for C{timeout} seconds.
@@ -65,7 +69,8 @@ class Dialler:
     ) -> Deferred[IProtocol]:
         """Connect a protocol of C{factory} to C{target} on behalf of C{caller}.
 
-        Fails with L{OutOfTimeError}, L{TunnelError} or C{OSError}. Cancel it to give up.
+        Fails with L{OutOfTimeError}, L{SourceError}, L{TunnelError} or C{OSError}. Cancel it to
+        give up.
         """
         return Deferred.fromCoroutine(self._connect(target, factory, caller))
 
@@ -85,7 +90,7 @@ class Dialler:
         try:
             if family is not socket.AF_UNIX:
                 self._bind(handle, caller)
-        except OSError:
+        except (OSError, SourceError):
             handle.close()
             raise
         return handle
@@ -93,7 +98,11 @@ class Dialler:
     def _bind(self, handle: socket.socket, caller: Caller) -> None:
         # The port is chosen when connecting, so that a source address has more than 28000 of them.
         if self.transparent and caller.host:
-            makeTransparent(handle)
+            try:
+                makeTransparent(handle)
+            except PermissionError as error:
+                words = f"{dialError(error)}: transparent = source needs CAP_NET_ADMIN"
+                raise SourceError(words) from None
             source = caller.host
         elif self.local:
             source = _ofFamily(handle.family, self.local)
@@ -200,6 +209,7 @@ class _Attempt:
         self._reactor.removeWriter(self)
         built = Built(self._factory)
         try:
+            self._handle.getpeername()
             self._reactor.adoptStreamConnection(self.fileno(), self._handle.family, built)
         except OSError as error:
             # Gone again already, or no descriptor is left.
@@ -235,7 +245,7 @@ def dialError(error: BaseException) -> str | None:
     """C{Connection refused (111)}: the system's words for a failed dial; C{None}: out of time."""
     if isinstance(error, OutOfTimeError):
         return None
-    if isinstance(error, TunnelError):
+    if isinstance(error, TunnelError | SourceError):
         return str(error)
     number = getattr(error, "errno", None)
     if isinstance(number, int):

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from getpass import getpass
 from typing import Any, Final, cast
 
 from attrs import frozen
@@ -27,8 +28,9 @@ from appliance.config.model import Config, Problem, SectionConfig, TLSConfig
 from appliance.config.source import Disk
 from appliance.health.echo import echo
 from appliance.health.result import Result, State
-from appliance.section import Settings, settingsFor
+from appliance.section import Settings, serverName, settingsFor
 from appliance.tls.creator import Creator
+from appliance.tls.passphrase import Passphrases
 from appliance.tls.transport import TLSWireFactory
 
 SUMMARY = "check a configuration file and the PACS behind it"
@@ -82,8 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _settings(config: Config, problems: list[Problem]) -> list[Settings]:
     good = []
+    passphrases = Passphrases(getpass if sys.stdin.isatty() else None)
     for section in config.sections:
-        settings, found = settingsFor(section, datetime.now(UTC))
+        settings, found = settingsFor(section, datetime.now(UTC), passphrases)
         problems += found
         if settings is not None:
             good.append(settings)
@@ -114,7 +117,7 @@ async def _ask(reactor: Any, settings: Settings, timeout: float) -> Any:
     config = settings.config
     tls = None
     if config.client:
-        creator = Creator(settings.context, config.tls.sni)
+        creator = Creator(settings.context, serverName(config), tls=config.tls)
 
         def tls(factory: Any) -> Any:
             return TLSWireFactory(creator, True, factory)
@@ -176,10 +179,16 @@ def _versions(tls: TLSConfig) -> str:
 def _asks(config: SectionConfig) -> str:
     tls = config.tls
     peer = "server" if config.client else "client"
+    keys = "a pre-shared key, or " if tls.pskSecrets else ""
+    return keys + _asksCertificate(tls, peer)
+
+
+def _asksCertificate(tls: TLSConfig, peer: str) -> str:
     if tls.verifyPeer:
         return f"only listed {peer} certificates"
-    if tls.verifyChain:
-        return f"{peer} certificates of the authorities in {tls.caFile or tls.caPath}"
+    if tls.verifyChain or tls.verifyIfSent:
+        whose = f"{peer} certificates of the authorities in {tls.caFile or tls.caPath}"
+        return whose if tls.verifyChain else f"{whose}, or none"
     return f"any {peer} certificate" if tls.requireCert else f"no {peer} certificate asked for"
 
 

@@ -48,6 +48,7 @@ class Worker:
     def _received(self, facts: dict[str, Any], handle: socket.socket | None) -> None:
         match facts["kind"]:
             case "configure":
+                self._appliance.passphrases.learn(facts["passphrases"])
                 self._configure(facts["config"])
             case "take" if handle is not None:
                 self._appliance.take(handle, facts["section"], facts["connection"], facts["client"])

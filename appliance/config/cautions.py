@@ -16,8 +16,10 @@ from appliance.config import trustoptions as trust
 from appliance.config.model import InetAddress, Preface, Problem, SectionConfig, TLSVersion
 from appliance.config.settings import Settings
 from appliance.config.sslops import SSL_OPS, allowedVersions
+from appliance.config.tlsvalues import IDLE_OCSP_FLAGS, OCSP_FLAGS
 from appliance.config.trustrules import ADD_CHAIN, verifies
 from appliance.config.vocabulary import Option
+from appliance.config.wording import anyOf
 
 WEAK_CIPHERS: Final = (
     "NULL",
@@ -150,6 +152,7 @@ def idle(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
         (proxied, "protocol = connect", protocol.OPTIONS[1:]),
         (settings.wrote(relay.EXEC), "exec", (relay.EXEC_ARGS,)),
         (settings.wrote(tls.PSK_SECRETS), "PSKsecrets", (tls.PSK_IDENTITY,)),
+        (settings.wrote(tls.CERT) or not section.client, "cert", (tls.KEY,)),
         (starts, "exec and connect without accept", (relay.RETRY,)),
     )
     for met, need, options in needs:
@@ -158,6 +161,25 @@ def idle(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
                 yield settings.place(option).warning(
                     f"means nothing without {need}", "that as well", "add it, or remove the line"
                 )
+
+
+def idleFlags(_section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Some flags for OCSP change nothing here."""
+    found = dict.fromkeys(flag for flag in settings.all(trust.OCSP_FLAG) if flag in IDLE_OCSP_FLAGS)
+    if found:
+        yield settings.place(trust.OCSP_FLAG).warning(
+            f"{' and '.join(found)} changes nothing here", anyOf(OCSP_FLAGS), "remove the line"
+        )
+
+
+def laxAnswers(_section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Whoever can answer for a responder can say that everything is good."""
+    if "NOVERIFY" in settings.all(trust.OCSP_FLAG):
+        yield settings.place(trust.OCSP_FLAG).warning(
+            "NOVERIFY takes the word of anybody for a revoked certificate",
+            "answers of the CA or of whom it has named",
+            "remove the line",
+        )
 
 
 def clearPassword(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
@@ -170,5 +192,6 @@ def clearPassword(section: SectionConfig, settings: Settings) -> Iterator[Proble
 
 CAUTIONS: Final[tuple[Callable[[SectionConfig, Settings], Iterator[Problem]], ...]] = (
     *(unverifiedServer, unnamedServer, anyCertificate, unmatchedName, idle, clearPassword),
+    *(idleFlags, laxAnswers),
     *(oldVersions, weakCiphers, lowSecurityLevel, unsafeFlags),
 )

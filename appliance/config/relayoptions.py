@@ -8,6 +8,18 @@ from appliance.config import machine, sockopts, values
 from appliance.config.model import Failover, LogId
 from appliance.config.vocabulary import Option, PathKind, Repeat, Scope
 
+
+def transparent(value: str) -> bool:
+    """Whether the client's address is kept towards the backend."""
+    if value.lower() in ("destination", "both"):
+        raise values.UnfitError(
+            "none or source, since connections go where connect says and not where the client "
+            "believes to be going"
+        )
+    known = {"none": False, "no": False, "source": True, "yes": True}
+    return values.choice(known, "none or source")(value)
+
+
 ACCEPT = Option(
     "accept",
     Scope.SERVICE,
@@ -82,7 +94,7 @@ TRANSPARENT = Option(
     "none",
     "With source the PACS sees connections come from the client's own address. That needs root or "
     "CAP_NET_ADMIN, and routes that lead the answers back here.",
-    values.transparent,
+    transparent,
     complaint="Selected transparent proxy mode is not available",
 )
 EXEC = Option(

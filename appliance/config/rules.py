@@ -118,19 +118,14 @@ def loop(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
 
 
 def certificate(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
-    """A TLS server needs a certificate or shared keys, and a key is of no use without one."""
-    if settings.wrote(tls.CERT):
-        return
-    if not section.client and not settings.wrote(tls.PSK_SECRETS):
+    """A TLS server needs a certificate or shared keys."""
+    shared = settings.wrote(tls.PSK_SECRETS)
+    if not (section.client or shared or settings.wrote(tls.CERT)):
         yield settings.place(tls.CERT).error(
             "a TLS server needs a certificate",
             "cert, and key where that is another file",
             'add a line like "cert = Butterfly_SCP_Cert.pem"',
             says="TLS server needs a certificate",
-        )
-    elif settings.wrote(tls.KEY):
-        yield settings.place(tls.KEY).error(
-            "a key without a certificate", "cert as well", "add it, or remove the key"
         )
 
 

@@ -17,7 +17,7 @@ from appliance.config import paste
 from appliance.config.files import Disk as Disk
 from appliance.config.files import Files as Files
 from appliance.config.model import Problem, Where
-from appliance.config.stunnelwords import NO_EQUALS
+from appliance.config.stunnelwords import NO_EQUALS, NOT_HERE
 from appliance.config.wording import Place, quoted
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -119,7 +119,7 @@ class _Reading:
                     f"{quoted(text)} is not a section header",
                     "a [name] with nothing after it",
                     "put comments on lines of their own",
-                    says=NO_EQUALS if name else "",
+                    says="" if bracket and not rest else NO_EQUALS,
                 )
             )
         self.items.append(Header(place.where, name or text.strip("[]")))
@@ -133,7 +133,7 @@ class _Reading:
                     f"{quoted(text)} is neither a setting nor a section header",
                     'a line like "option = value" or "[section]"',
                     'put a ";" before it if it is a comment',
-                    says=NO_EQUALS,
+                    says=NOT_HERE if equals else NO_EQUALS,
                 )
             )
         elif name.lower() == "include":

@@ -24,6 +24,8 @@ def tlsConfig(settings: Settings) -> TLSConfig:
     client = settings.last(relay.CLIENT) or False
     level = settings.last(trust.VERIFY)
     authorities = trust.CA_FILE if settings.wrote(trust.CA_FILE) else trust.CA_PATH
+    # A server always shows its certificate, and who asks for more than level 1 gets both.
+    always = client or any(map(settings.last, (trust.VERIFY_CHAIN, trust.VERIFY_PEER)))
     on, off = _flags(settings)
     config = TLSConfig(
         client=client,
@@ -33,12 +35,11 @@ def tlsConfig(settings: Settings) -> TLSConfig:
         keyWhere=settings.place(tls.KEY if settings.wrote(tls.KEY) else tls.CERT).where,
         caWhere=settings.place(authorities).where,
         requestCert=level in (0, IF_SENT),
-        # A server always shows its certificate, so that it is the same as to require one.
-        verifyIfSent=level == IF_SENT and not client,
+        verifyIfSent=level == IF_SENT and not always,
         requireCert=settings.last(trust.REQUIRE_CERT) or (level or 0) > IF_SENT,
         verifyChain=settings.last(trust.VERIFY_CHAIN)
         or level in (2, 3)
-        or (level == IF_SENT and client),
+        or (level == IF_SENT and always),
         verifyPeer=settings.last(trust.VERIFY_PEER) or level in (3, 4),
         checkHost=settings.all(trust.CHECK_HOST),
         checkEmail=settings.all(trust.CHECK_EMAIL),

@@ -12,20 +12,20 @@ from typing import Final
 from appliance.config.values import UnfitError
 from appliance.config.wording import anyOf
 
-OCSP_FLAGS: Final = ("NOVERIFY", "NOCHAIN", "NODELEGATED", "NOTIME")
-"""What C{OCSPflag} can leave out of the check of an answer."""
+OCSP_FLAGS: Final = ("NOVERIFY", "NOINTERN")
+"""What C{OCSPflag} can change in the check of an answer."""
 
-OTHER_OCSP_FLAGS: Final = {
+IDLE_OCSP_FLAGS: Final = (
+    *("NOCERTS", "NOCHAIN", "NOEXPLICIT", "NOCASIGN", "NODELEGATED", "TRUSTOTHER", "RESPID_KEY"),
+    "NOTIME",
+)
+"""Flags of OpenSSL's that change nothing here, which is never laxer than what they ask for."""
+
+LAX_OCSP_FLAGS: Final = {
     "NOSIGS": "answers that nobody signed would do",
     "NOCHECKS": "answers of anybody with a certificate would do",
-    "TRUSTOTHER": "there are no other certificates to trust",
-    "NOCERTS": "the certificate of the one who signs comes with the answer",
-    "NOINTERN": "the certificate of the one who signs comes with the answer",
-    "NOEXPLICIT": "no certificate is trusted for OCSP by a mark of its own",
-    "NOCASIGN": "the CA itself may always sign",
-    "RESPID_KEY": "it is for those who give answers",
 }
-"""The other flags of OpenSSL's, and why each has no meaning here or too much of it."""
+"""Flags of OpenSSL's that are refused, and why."""
 
 TICKET_KEYS: Final = (16, 32)
 """Bytes in the keys of session tickets."""
@@ -39,12 +39,12 @@ def responder(value: str) -> str:
 
 
 def ocspFlag(value: str) -> str:
-    """One of L{OCSP_FLAGS}."""
+    """One of L{OCSP_FLAGS} or L{IDLE_OCSP_FLAGS}."""
     name = value.upper()
-    if name in OCSP_FLAGS:
+    if name in OCSP_FLAGS or name in IDLE_OCSP_FLAGS:
         return name
-    if name in OTHER_OCSP_FLAGS:
-        raise UnfitError(f"{anyOf(OCSP_FLAGS)}; {name} is refused, since {OTHER_OCSP_FLAGS[name]}")
+    if name in LAX_OCSP_FLAGS:
+        raise UnfitError(f"{anyOf(OCSP_FLAGS)}, since with {name} {LAX_OCSP_FLAGS[name]}")
     raise ValueError(anyOf(OCSP_FLAGS))
 
 

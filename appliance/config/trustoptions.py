@@ -139,9 +139,9 @@ OCSP_FLAG = Option(
     Scope.SERVICE,
     "NAME",
     "none",
-    "What to leave out of the check of an OCSP answer: NOVERIFY the chain of whoever signed it, "
-    "NOCHAIN the certificates that come with it on the way up that chain, NODELEGATED those who "
-    "sign in the name of the CA, NOTIME its dates.",
+    "How to check who signed an OCSP answer: with NOVERIFY anybody whose certificate comes with it "
+    "may have, with NOINTERN nobody but the CA itself. NOSIGS and NOCHECKS are refused, and the "
+    "other flags of OpenSSL's change nothing.",
     tlsvalues.ocspFlag,
     Repeat.FLAGS,
     complaint="Illegal OCSP flag",

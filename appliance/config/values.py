@@ -199,18 +199,6 @@ def retry(value: str) -> float | None:
         raise ValueError("yes, no or a whole number of milliseconds") from None
 
 
-def transparent(value: str) -> bool:
-    """Whether the client's address is kept towards the backend."""
-    if value.lower() in ("destination", "both"):
-        raise UnfitError(
-            "none or source, since connections go where connect says and not where the client "
-            "believes to be going"
-        )
-    return choice({"none": False, "no": False, "source": True, "yes": True}, "none or source")(
-        value
-    )
-
-
 def version(all_: TLSVersion) -> Callable[[str], TLSVersion]:
     """A parser for TLS versions, where C{all} means C{all_}."""
     offered = [version for version in TLSVersion if version is not TLSVersion.SSLv3]

@@ -85,7 +85,8 @@ def twistedObserver(events: Events) -> Callable[[Mapping[str, Any]], None]:
     """An observer for Twisted's logger that announces unexpected failures and drops the rest."""
 
     def observe(event: Mapping[str, Any]) -> None:
-        failure = event.get("log_failure")
+        # Twisted's older parts, the reactor among them, report under the second name.
+        failure = event.get("log_failure") or event.get("failure")
         if isinstance(failure, Failure) and failure.value is not None:
             frames = [f"{name[1]}:{name[2]} in {name[0]}" for name in failure.frames]
             trace = frames or _frames(failure.value.__traceback__)

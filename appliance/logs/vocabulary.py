@@ -33,7 +33,8 @@ class Entry:
     """How one event becomes one line.
 
     C{words} is a format string over the event C{e}, or makes the text. C{when} narrows the entry
-    to some events of its kind. C{doc} says when a person sees the line.
+    to some events of its kind. C{doc} says when a person sees the line. The text of an entry with
+    C{many} may have several lines, which nobody but we have written.
     """
 
     event: type[e.Event]
@@ -41,6 +42,7 @@ class Entry:
     words: str | Callable[[Any], str]
     doc: str
     when: Callable[[Any], bool] = lambda _: True
+    many: bool = False
 
     def text(self, event: e.Event) -> str:
         """The line's text for C{event}."""
@@ -148,6 +150,7 @@ ENTRIES: tuple[Entry, ...] = (
         3,
         lambda event: "\n".join(event.problems),
         "One line for each problem of a refused configuration.",
+        many=True,
     ),
     Entry(e.Refused, 3, "Configuration failed", "The configuration was refused."),
     Entry(
@@ -380,10 +383,38 @@ ENTRIES: tuple[Entry, ...] = (
         "The handshake ended well, and still the peer is not let in.",
     ),
     Entry(
-        e.Switched,
+        e.ServerNameAsked,
+        6,
+        "SNI: requested servername: {e.name}",
+        "Where sections share a socket: the name that the client asked for.",
+        lambda event: event.name is not None,
+    ),
+    Entry(
+        e.ServerNameAsked,
+        5,
+        "SNI: no servername received",
+        "Where sections share a socket: the client asked for no name.",
+        lambda event: event.name is None,
+    ),
+    Entry(
+        e.ServerNameAsked,
+        3,
+        "SNI: no pattern matched servername: {e.name}",
+        "No section is for this name, so the one that listens serves.",
+        lambda event: event.name is not None and event.to is None,
+    ),
+    Entry(
+        e.ServerNameAsked,
         5,
         "SNI: switched to service [{e.to}]",
         "The server name that the client asked for belongs to another section.",
+        lambda event: event.to is not None,
+    ),
+    Entry(
+        e.ServerNameSent,
+        6,
+        "SNI: sending servername: {e.name}",
+        "As a TLS client: the name that the server is asked for.",
     ),
     Entry(
         e.Persistent,
@@ -556,6 +587,7 @@ ENTRIES: tuple[Entry, ...] = (
         lambda event: "\n".join(event.traceback),
         "Where the defect is.",
         lambda event: bool(event.traceback),
+        many=True,
     ),
 )
 
@@ -566,12 +598,13 @@ _BY_EVENT: dict[type[e.Event], tuple[Entry, ...]] = {
 
 
 def lines(event: e.Event) -> Iterator[Line]:
-    """The lines for C{event}, in order; a text of several lines becomes several."""
+    """The lines for C{event}, in order."""
     who = event.connection if isinstance(event, e.ConnectionEvent) else MAIN
     for entry in _BY_EVENT.get(type(event), ()):
         if entry.when(event):
-            for text in entry.text(event).splitlines():
-                yield Line(entry.level, who, text)
+            text = entry.text(event)
+            for each in text.split("\n") if entry.many else (text,):
+                yield Line(entry.level, who, each)
 
 
 def levels(event: type[e.Event]) -> int:

@@ -31,6 +31,7 @@ from appliance.events import (
     Opened,
     Peer,
     Reason,
+    ServerNameSent,
     TimedOut,
     Timer,
 )
@@ -61,7 +62,7 @@ class Join:
         self.back: Back | None = None
         self.moved = {Leg.TLS: 0, Leg.SOCKET: 0}
         self.reason: Reason | None = None
-        self._peer: Peer | None = None
+        self.peer: Peer | None = None
         self._done = done
         self._started = self._lastMoved = terms.clock.seconds()
         self._joining: Deferred[None] | None = None
@@ -95,11 +96,13 @@ class Join:
             back.transport.abortConnection()
         elif self.terms.dials:
             self._limit(self.terms.busy, self._handshakeOverdue)
+            if self.terms.serverName is not None:
+                self.publish(ServerNameSent, self.terms.serverName)
 
     def shaken(self, transport: Any) -> None:
         """The TLS leg's handshake has ended well."""
         self._unlimit()
-        self._peer = peer = self.terms.tls.describe(transport)
+        self.peer = peer = self.terms.tls.describe(transport)
         if not self.terms.dials:
             self.publish(Opened, self.client)
         self._tellCertificates(transport)
@@ -210,12 +213,21 @@ class Join:
         """The leg of C{side} is gone altogether."""
         self._alive.discard(side.leg)
         if self.reason is None:
-            self.abort(self._whyLost(side, failure))
+            self._loseOther(side, self._whyLost(side, failure))
         if not self._alive and self._joining is None:
             self._close()
 
+    def _loseOther(self, side: Side, reason: Reason) -> None:
+        """End what is left after C{side} was lost for C{reason}."""
+        if self._joined and side.leg in self._ended:
+            # The other one has been sent all there is: a reset could take it away unread.
+            self._finish(reason)
+            self._closeRest()
+        else:
+            self.abort(reason)
+
     def _whyLost(self, side: Side, failure: Failure) -> Reason:
-        if self._peer is None and side.leg is Leg.TLS:
+        if self.peer is None and side.leg is Leg.TLS:
             return self._handshakeFailed(side, failure)
         return Reason.TLS_RESET if side.leg is Leg.TLS else Reason.SOCKET_RESET
 
@@ -269,7 +281,7 @@ class Join:
             seconds,
             self.terms.dials,
             self.backend,
-            self._peer,
+            self.peer,
         )
         self._done(self)
 
@@ -303,6 +315,9 @@ class Join:
         if self.reason is None:
             self.publish(TimedOut, Timer.CLOSE)
         self._finish(Reason.CLOSE_TIMEOUT)
+        self._closeRest()
+
+    def _closeRest(self) -> None:
         self._limit(LAST_FLUSH, self._resetRest)
         self._eachAlive("loseConnection")
 

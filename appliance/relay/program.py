@@ -65,8 +65,8 @@ class Program:
             raise self._failed(caller, error) from None
         with theirs:
             try:
-                process = self.reactor.spawnProcess(
-                    _Child(self.section, self.events),
+                self.reactor.spawnProcess(
+                    _Child(self.section, self.events, caller.connection),
                     self.path,
                     self.arguments or (self.path,),
                     env=environment(os.environ, caller),
@@ -76,7 +76,6 @@ class Program:
                 ours.close()
                 raise self._failed(caller, error) from None
         ours.setblocking(False)
-        self.events.publish(ChildStarted(self.section, caller.connection, process.pid))
         return ours
 
     def _failed(self, caller: Caller, error: OSError) -> NoBackendError:
@@ -106,16 +105,18 @@ def environment(own: Mapping[str, str], caller: Caller) -> dict[str, str]:
 
 
 class _Child(ProcessProtocol):
-    """Tells of a program's end; Twisted has reaped it by then."""
+    """Tells of a program's start and its end; Twisted has reaped it by then."""
 
-    def __init__(self, section: str, events: Events) -> None:
+    def __init__(self, section: str, events: Events, connection: str) -> None:
         self._section = section
         self._events = events
+        self._connection = connection
         self._pid = 0
 
     def connectionMade(self) -> None:
         """The program runs."""
         self._pid = self.transport.pid  # type: ignore[union-attr]
+        self._events.publish(ChildStarted(self._section, self._connection, self._pid))
 
     def processExited(self, reason: Failure) -> None:
         """The program has ended."""

@@ -59,7 +59,8 @@ class Terms:
     """One section's terms. Times are seconds; C{dials} is true where we are the TLS client.
 
     C{back} wraps the factory of the dialled leg in the transport that it needs. C{reset} false
-    ends a failed connection with a FIN instead of a RST.
+    ends a failed connection with a FIN instead of a RST. C{serverName} is what a server is asked
+    for.
     """
 
     section: str
@@ -74,5 +75,6 @@ class Terms:
     clock: IReactorTime
     back: Callable[[IProtocolFactory], IProtocolFactory]
     recognise: Callable[[bool, bytes], tuple[str, str] | None]
+    serverName: str | None = None
     preface: Preface | None = None
     reset: bool = True

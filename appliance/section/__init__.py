@@ -1,6 +1,6 @@
 """One C{[section]} at work."""
 
 from appliance.section.section import Section
-from appliance.section.settings import Settings, settingsFor
+from appliance.section.settings import Settings, serverName, settingsFor
 
-__all__ = ["Section", "Settings", "settingsFor"]
+__all__ = ["Section", "Settings", "serverName", "settingsFor"]

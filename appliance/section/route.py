@@ -22,15 +22,18 @@ from appliance.backend.pool import Pool
 from appliance.backend.resolve import resolver
 from appliance.backend.tunnel import Tunnel, connectRequest
 from appliance.config.model import Address, Failover, Preface, SocketRole
-from appliance.events import Events, Redirected, Switched
+from appliance.events import Events, Redirected, ServerNameAsked
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.join import Join
 from appliance.relay.program import Program
 from appliance.relay.proxyline import Hop, line
 from appliance.relay.terms import Dialable, NotAdmittedError, Terms
-from appliance.section.settings import Settings
+from appliance.section.settings import Settings, serverName
+from appliance.tls.answers import Answers
+from appliance.tls.checker import Checker, NotGoodError, checks
 from appliance.tls.creator import Creator
 from appliance.tls.peer import Facts
+from appliance.tls.staple import Stapler
 from appliance.tls.transport import TLSWireFactory, WireFactory
 from appliance.tls.verify import authenticated, chosen
 
@@ -50,7 +53,7 @@ class Route:
         self._events = events
         self.creator = Creator(
             settings.context,
-            config.tls.sni,
+            serverName(config),
             tls=config.tls,
             certificate=settings.certificate,
             section=config.name,
@@ -68,6 +71,7 @@ class Route:
             clock=reactor,
             back=self._wrap(SocketRole.REMOTE, tls=config.client, isClient=True),
             recognise=misplaced,
+            serverName=serverName(config),
             preface=proxyLine if config.protocol is Preface.PROXY else None,
             reset=config.reset,
         )
@@ -77,6 +81,16 @@ class Route:
             else Program(reactor, config.name, config.exec, config.execArgs, events)
         )
         self.program = program if config.connect else None
+        self._checker = (
+            Checker(reactor, config.tls, Answers(reactor, config.tls.ocsp), settings.authorities)
+            if checks(config.tls)
+            else None
+        )
+        self._stapler = (
+            None
+            if settings.staple is None
+            else Stapler(reactor, config.name, config.tls, settings.staple, events)
+        )
         self._pool = self._makePool(config.connect)
         self._target: Dialable = self._pool if config.connect or program is None else program
         self._redirect = self._makePool(config.redirect) if config.redirect else None
@@ -107,11 +121,18 @@ class Route:
         """The factory for accepted sockets, whose protocols C{joins} builds."""
         return self._wrap(SocketRole.LOCAL, not self.settings.config.client, isClient=False)(joins)
 
-    def resolve(self) -> None:
-        """Resolve the backends' names ahead of the first client."""
+    def begin(self) -> None:
+        """Resolve the backends' names ahead of the first client, and fetch what we staple."""
         for pool in (self._pool, self._redirect):
             if pool is not None:
                 pool.resolve()
+        if self._stapler is not None:
+            self._stapler.start()
+
+    def end(self) -> None:
+        """Do nothing more in the background; connections that exist go on."""
+        if self._stapler is not None:
+            self._stapler.stop()
 
     # --- who goes where --------------------------------------------------------------------
 
@@ -120,26 +141,38 @@ class Route:
         if transport is None:
             return self._target
         name = chosen(transport.connection)
+        if self.behind and join.peer is not None:
+            join.publish(ServerNameAsked, join.peer.serverName, name)
         if name is None:
             return await self._welcome(join, transport)
         there = self.behind.get(name)
         if there is None:
             raise NotAdmittedError("the section that it asked for is gone")
-        join.publish(Switched, name)
         join.terms = there.terms
         return await there._welcome(join, transport)
 
     async def _welcome(self, join: Join, transport: Any) -> Dialable:
-        if not self.settings.config.tls.forgives or authenticated(transport.connection):
+        try:
+            if self.settings.config.tls.forgives and not authenticated(transport.connection):
+                raise NotAdmittedError("its certificate is missing or bad")
+            await self._approve(join, transport)
+        except NotAdmittedError:
+            if self._redirect is None:
+                raise
+        else:
             return self._target
-        if self._redirect is None:
-            raise NotAdmittedError("its certificate is missing or bad")
         join.publish(Redirected)
         join.terms = evolve(join.terms, preface=None)
         return self._redirect
 
-    async def _approve(self, _join: Join, _transport: Any) -> None:
-        """Say no by L{NotAdmittedError} to a server whose handshake has ended well."""
+    async def _approve(self, join: Join, transport: Any) -> None:
+        """Say no by L{NotAdmittedError} to a peer whose certificate is revoked."""
+        if self._checker is None:
+            return
+        try:
+            await self._checker.check(transport.connection, join.publish)
+        except NotGoodError as error:
+            raise NotAdmittedError(str(error)) from None
 
 
 def proxyLine(caller: Caller, called: IAddress) -> bytes:

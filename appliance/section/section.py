@@ -12,34 +12,29 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IAddress, IListeningPort
 
 from appliance.backend.caller import Caller
-from appliance.backend.pool import NoBackendError
 from appliance.events import (
     AcceptFailed,
-    BareConnects,
     Bound,
     Closed,
     Events,
     Ready,
     Reason,
-    Retrying,
     Unbound,
 )
-from appliance.relay.front import Front
 from appliance.relay.join import Join
+from appliance.section.bare import BareCount
+from appliance.section.factories import FrontFactory, PortFactory
 from appliance.section.identity import identities
+from appliance.section.own import Own
 from appliance.section.route import Route
 from appliance.section.settings import Settings
 from appliance.system.acceptor import Acceptor
 from appliance.system.sockets import Listener
 from appliance.system.workers import Crew
 from appliance.tls.names import Names, Rule
-
-BARE_CONNECTS_EVERY = 3600.0
-"""Seconds between two counts of bare connects."""
 
 
 class Section(Service):
@@ -49,6 +44,10 @@ class Section(Service):
     is handed on to workers. A section that is not C{alone} is one of several with its name, in as
     many processes, and leaves to another what must be done once only.
     """
+
+    settings: Settings
+    route: Route
+    _ids: Iterator[str]
 
     def __init__(
         self,
@@ -68,18 +67,19 @@ class Section(Service):
         self._crew = crew
         self._alone = alone
         self._ports: dict[Listener, IListeningPort] = {}
-        self._bare: dict[str, int] = {}
+        self._bare = BareCount(reactor, settings.config.name, events)
         self._idle: list[Deferred[None]] = []
-        self._own: Join | None = None
-        self._ownNumber = ""
-        self._ownStarts = 0
-        self._again: IDelayedCall | None = None
+        self._own = Own(reactor, events, self._takeOwn, lambda: next(self._ids))
         self.use(settings)
 
     # --- settings --------------------------------------------------------------------------
 
     def use(self, settings: Settings) -> None:
         """Serve new connections with C{settings}."""
+        if self.running:
+            self.route.end()
+            if settings.staple is not None:
+                settings.staple.inherit(self.settings.staple)
         self.settings = settings
         self.route = Route(self._reactor, settings, self._events)
         self._ids = identities(settings.config.logId, self._numbers)
@@ -119,14 +119,14 @@ class Section(Service):
         """Serve, and tell where."""
         super().startService()
         self._adopt()
-        self._count()
+        self._bare.start()
         self._begins()
 
     def _begins(self) -> None:
         """Do what a section does before anybody has called."""
-        self.route.resolve()
-        if self._alone and self._own is None and self._again is None:
-            self._startOwn()
+        self.route.begin()
+        if self._alone:
+            self._own.use(self.route)
 
     def _adopt(self) -> None:
         for listener in tuple(self._ports):
@@ -144,7 +144,7 @@ class Section(Service):
             return Acceptor(self._reactor, listener.socket, self._handOn, self._acceptFailed)
         # The port reads our current factory for each connection: settings can change.
         return self._reactor.adoptStreamPort(
-            listener.socket.fileno(), listener.family, PortFactory(self)
+            listener.socket.fileno(), listener.family, PortFactory(self.buildFront)
         )
 
     def _handOn(self, handle: socket.socket, client: str) -> None:
@@ -211,6 +211,7 @@ class Section(Service):
         with handle:
             try:
                 handle.setblocking(False)
+                handle.getpeername()
                 self._reactor.adoptStreamConnection(
                     handle.fileno(), handle.family, self.route.front(FrontFactory(begin, caller))
                 )
@@ -221,6 +222,9 @@ class Section(Service):
                 self._events.publish(gone)
                 return None
         return begun[0]
+
+    def _takeOwn(self, handle: socket.socket, caller: Caller) -> Join | None:
+        return self._take(handle, lambda _: caller, caller.connection)
 
     def _caller(self, addr: IAddress | None, connection: str | None = None) -> Caller:
         host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
@@ -236,11 +240,8 @@ class Section(Service):
     def _joinDone(self, join: Join) -> None:
         del self.joins[join.connection]
         if join.reason is Reason.PROBE:
-            host = join.caller.host
-            self._bare[host] = self._bare.get(host, 0) + 1
-        if join is self._own:
-            self._own = None
-            self._retry(join.connection)
+            self._bare.saw(join.caller.host)
+        self._own.ended(join)
         if not self.joins:
             idle, self._idle = self._idle, []
             for waiting in idle:
@@ -255,81 +256,16 @@ class Section(Service):
             waiting.callback(None)
         return waiting
 
-    def _count(self) -> None:
-        """Announce how many bare connects there were, and count anew."""
-        if self._bare:
-            name, bare = self.settings.config.name, self._bare
-            self._events.publish(BareConnects(name, sum(bare.values()), len(bare)))
-            self._bare = {}
-        if self.running:
-            self._counting = self._reactor.callLater(BARE_CONNECTS_EVERY, self._count)
-
-    # --- a program that takes the place of a client ------------------------------------------
-
-    def _startOwn(self) -> None:
-        self._again = None
-        program = self.route.program
-        if program is None:
-            return
-        self._ownNumber = self._ownNumber or next(self._ids)
-        caller = Caller(f"{self._ownNumber}_{self._ownStarts}")
-        self._ownStarts += 1
-        try:
-            handle = program.start(caller)
-        except NoBackendError:
-            self._retry(caller.connection)
-            return
-        self._own = self._take(handle, lambda _: caller, caller.connection)
-
-    def _retry(self, connection: str) -> None:
-        config = self.settings.config
-        if self.running and config.retry is not None:
-            self._events.publish(Retrying(config.name, connection))
-            self._again = self._reactor.callLater(config.retry, self._startOwn)
-
     # --- ending ----------------------------------------------------------------------------
 
     def stopService(self) -> Deferred[Any]:
         """Stop listening and end every connection; fires when all are gone."""
-        wasRunning = self.running
         super().stopService()
         closed = self.stopListening()
         self._events.publish(Unbound(self.settings.config.name))
-        if wasRunning:
-            self._counting.cancel()
-            self._count()
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
+        self._bare.stop()
+        self._own.stop()
+        self.route.end()
         for join in tuple(self.joins.values()):
             join.abort(Reason.STOPPED)
         return DeferredList([closed, self.whenIdle()])
-
-
-class PortFactory(Factory):
-    """What a port builds connections with: always the section's current settings."""
-
-    noisy = False
-
-    def __init__(self, section: Section) -> None:
-        self._section = section
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """The transport and protocol for one accepted connection."""
-        return self._section.buildFront(addr)
-
-
-class FrontFactory(Factory):
-    """Begins a join for each connection that C{caller} knows the client of."""
-
-    noisy = False
-
-    def __init__(
-        self, begin: Callable[[Caller], Join], caller: Callable[[IAddress | None], Caller]
-    ) -> None:
-        self._begin = begin
-        self._caller = caller
-
-    def buildProtocol(self, addr: IAddress | None) -> Front:
-        """The accepted leg of a new connection."""
-        return self._begin(self._caller(addr)).front

@@ -8,21 +8,25 @@ import socket
 from datetime import datetime
 
 from attrs import evolve, frozen
+from cryptography import x509
 from OpenSSL import SSL
 
 from appliance.backend.dialler import makeTransparent
 from appliance.backend.resolve import isLiteral
-from appliance.config.model import Problem, SectionConfig, Severity
+from appliance.config.model import InetAddress, Problem, SectionConfig, Severity
 from appliance.tls.certificate import Certificate
 from appliance.tls.context import build
 from appliance.tls.files import inspect
+from appliance.tls.passphrase import Passphrases
+from appliance.tls.staple import Staple
 
 
 @frozen
 class Settings:
     """A section's configuration, the context built from it, and facts to tell.
 
-    C{local} are the addresses to dial from; none leaves the choice to the kernel.
+    C{local} are the addresses to dial from; none leaves the choice to the kernel. C{authorities}
+    are the trusted certificates, C{staple} is what a server shows along with its own.
     """
 
     config: SectionConfig
@@ -30,28 +34,56 @@ class Settings:
     certificate: Certificate | None
     daysLeft: int | None
     local: tuple[str, ...] = ()
+    authorities: tuple[x509.Certificate, ...] = ()
+    staple: Staple | None = None
 
 
 def settingsFor(
-    config: SectionConfig, now: datetime
+    config: SectionConfig, now: datetime, passphrases: Passphrases | None = None
 ) -> tuple[Settings | None, tuple[Problem, ...]]:
     """Read the section's files and build its context; C{None} when a problem is fatal.
 
-    C{now} is an aware time, against which certificates are judged.
+    C{now} is an aware time, against which certificates are judged; C{passphrases} open encrypted
+    keys.
     """
-    material, found = inspect(config.tls, now)
+    material, found = inspect(config.tls, now, passphrases)
     local = _localAddresses(config.local)
     problems = (*found, *_sourceProblems(config, local))
-    problems = tuple(evolve(problem, section=config.name) for problem in problems)
+    problems = tuple(
+        evolve(
+            problem,
+            section=config.name,
+            where=problem.where if problem.where.path else config.where,
+        )
+        for problem in problems
+    )
     if any(problem.fatal for problem in problems):
         return None, problems
+    certificate = None if material.pair is None else material.pair.certificate
+    chain = () if certificate is None else certificate.chain
+    staple = Staple.of(config.tls, chain, material.known)
     try:
-        context = build(config.name, config.where, config.tls, material)
+        context = build(config.name, config.where, config.tls, material, staple)
     except ValueError as error:
         return None, (*problems, error.args[0])
-    certificate = None if material.pair is None else material.pair.certificate
     left = None if certificate is None else certificate.daysLeft(now)
-    return Settings(config, context, certificate, left, local), problems
+    settings = Settings(config, context, certificate, left, local, material.known, staple)
+    return settings, problems
+
+
+def serverName(config: SectionConfig) -> str | None:
+    """The name that a client's section asks servers for (RFC 6066 3); C{None} for none.
+
+    Without the option C{sni} it is the host that is connected to, unless that is an IP address.
+    """
+    if not config.client or config.tls.sni is not None:
+        return config.tls.sni or None
+    if config.proxyRequest is not None:
+        host = config.proxyRequest.host.rpartition(":")[0] or config.proxyRequest.host
+    else:
+        first = next(iter(config.connect), None)
+        host = first.host or "localhost" if isinstance(first, InetAddress) else ""
+    return None if not host or isLiteral(host.strip("[]")) else host
 
 
 def _localAddresses(host: str | None) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
+import pwd
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from socket import AddressFamily
 
 from attrs import frozen
@@ -21,7 +23,7 @@ class ListenError(Exception):
 
     def __init__(self, error: OSError) -> None:
         self.code = error.errno or 0
-        super().__init__(f"{os.strerror(self.code)} ({self.code})" if self.code else str(error))
+        super().__init__(f"{os.strerror(self.code)} ({self.code})" if self.code else error.strerror)
 
 
 @frozen
@@ -73,8 +75,9 @@ def listen(
     family: AddressFamily,
     where: str | tuple[str, int],
     options: Iterable[SocketOption] = (),
+    owner: tuple[str | None, str | None] = (None, None),
 ) -> Listener:
-    """Listen at C{where}. Raises L{ListenError}."""
+    """Listen at C{where}; a unix socket gets C{owner} (user, group). Raises L{ListenError}."""
     handle = None
     try:
         handle = socket.socket(family, socket.SOCK_STREAM)
@@ -88,6 +91,8 @@ def listen(
         for option in options:
             handle.setsockopt(option.level, option.number, option.value)
         handle.bind(where)
+        if family is socket.AF_UNIX:
+            _own(str(where), *owner)
         handle.listen(BACKLOG)
     except OSError as error:
         if handle is not None:
@@ -96,11 +101,38 @@ def listen(
     return Listener(handle, _text(handle, where))
 
 
+def refused(options: Iterable[SocketOption]) -> Iterator[tuple[SocketOption, str]]:
+    """Those of C{options} that the kernel refuses for a TCP socket, with its words."""
+    for option in options:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as scratch:
+            try:
+                scratch.setsockopt(option.level, option.number, option.value)
+            except OSError as error:
+                yield option, str(ListenError(error))
+
+
 def _text(handle: socket.socket, where: str | tuple[str, int]) -> str:
     if isinstance(where, str):
         return where
     host, port = handle.getsockname()[:2]
     return f"{host}:{port}"
+
+
+def _own(path: str, user: str | None, group: str | None) -> None:
+    """Give a socket file to C{user} and C{group}, by name or number. Raises C{OSError}."""
+    if user is None and group is None:
+        return
+    try:
+        uid = -1 if user is None else int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
+        gid = -1 if group is None else int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+    except KeyError:
+        os.unlink(path)
+        raise OSError(0, f"there is no user {user!r} or no group {group!r}") from None
+    try:
+        os.chown(path, uid, gid)
+    except OSError:
+        os.unlink(path)
+        raise
 
 
 def _removeStale(path: str) -> None:

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,7 @@ class Crew:
         self._count = count
         self._events = events
         self._config: Config | None = None
+        self._passphrases: Mapping[str, bytes] = {}
         self._workers: dict[int, Worker] = {}
         self._waiting: deque[tuple[socket.socket, str, Given]] = deque()
         self._delays = dict.fromkeys(range(count), SHORTEST)
@@ -104,11 +105,17 @@ class Crew:
         for number in range(self._count):
             self._spawn(number)
 
-    def configure(self, config: Config) -> None:
-        """Let every worker, also those to come, serve new connections by C{config}."""
-        self._config = config
+    def configure(self, config: Config, passphrases: Mapping[str, bytes] | None = None) -> None:
+        """Let every worker, also those to come, serve new connections by C{config}.
+
+        C{passphrases} are those that a person has typed, by the file that each opens.
+        """
+        self._config, self._passphrases = config, passphrases or {}
         for worker in self._workers.values():
-            worker.link.send("configure", config=config)
+            self._sendConfiguration(worker.link)
+
+    def _sendConfiguration(self, link: Link) -> None:
+        link.send("configure", config=self._config, passphrases=dict(self._passphrases))
 
     def give(self, handle: socket.socket, connection: str, section: str, client: str) -> None:
         """Give an accepted socket to the worker that has the fewest."""
@@ -174,7 +181,7 @@ class Crew:
         self._workers[number] = worker
         self._events.publish(WorkerStarted(number, worker.pid))
         if self._config is not None:
-            link.send("configure", config=self._config)
+            self._sendConfiguration(link)
         while self._waiting:
             self._give(worker, *self._waiting.popleft())
 

@@ -82,9 +82,14 @@ def drain(connection: SSL.Connection, scratch: Scratch) -> int:
     return max(cast(int, got), 0)
 
 
-def wholeWrites(connection: SSL.Connection) -> None:
-    """Let one C{send} encrypt all it is given: pyOpenSSL asks for one record at a time."""
+def tune(connection: SSL.Connection) -> None:
+    """Let one C{send} encrypt all it is given, and an idle connection keep no buffers.
+
+    pyOpenSSL asks for one record at a time (SSL_MODE_ENABLE_PARTIAL_WRITE), and OpenSSL by itself
+    keeps 32 KiB of record buffers for each connection that has ever said anything.
+    """
     _lib.SSL_clear_mode(connection._ssl, _lib.SSL_MODE_ENABLE_PARTIAL_WRITE)
+    _lib.SSL_set_mode(connection._ssl, _lib.SSL_MODE_RELEASE_BUFFERS)
 
 
 def wasResumed(connection: SSL.Connection) -> bool:

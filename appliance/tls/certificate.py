@@ -130,7 +130,7 @@ def _attributeText(attribute: x509.NameAttribute[str | bytes]) -> str:
 
 def _escaped(value: str) -> str:
     escaped = re.sub(r'["\\]', r"\\\g<0>", value)
-    escaped = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\{ord(found[0]):02X}", escaped)
+    escaped = "".join(c if c.isprintable() else f"\\{ord(c):02X}" for c in escaped)
     return f'"{escaped}"' if re.search(r'[,+"<>;]|^[# ]| $', value) else escaped
 
 

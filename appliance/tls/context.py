@@ -23,6 +23,8 @@ from appliance.tls.binding import (
 from appliance.tls.certificate import KeyPair
 from appliance.tls.files import Material
 from appliance.tls.keyring import KeyRing
+from appliance.tls.staple import Staple
+from appliance.tls.stapled import StapleJudge, wantsStaple
 from appliance.tls.verify import Judge, asks, onlyByKey, requires
 
 DEFAULT_CIPHERS = ":".join(
@@ -88,8 +90,10 @@ def resumable(tls: TLSConfig) -> bool:
     return tls.sessionResume and not (tls.forgives and tls.pskSecrets is not None)
 
 
-def build(name: str, where: Where, tls: TLSConfig, material: Material) -> SSL.Context:
-    """Build the context of the section C{name}.
+def build(
+    name: str, where: Where, tls: TLSConfig, material: Material, staple: Staple | None = None
+) -> SSL.Context:
+    """Build the context of the section C{name}; C{staple} is a server's own.
 
     Raises L{ValueError} whose one argument is a L{Problem} when OpenSSL refuses an option's value.
     """
@@ -110,6 +114,10 @@ def build(name: str, where: Where, tls: TLSConfig, material: Material) -> SSL.Co
             raise ValueError(_problem(name, where, tls, option, error)) from None
     _verification(context, tls, material)
     _sessions(context, name, tls)
+    if staple is not None:
+        context.set_ocsp_server_callback(staple.serve)
+    if wantsStaple(tls):
+        context.set_ocsp_client_callback(StapleJudge(tls, material.known))
     return context
 
 

@@ -16,6 +16,7 @@ from appliance.config.model import TLSConfig
 from appliance.tls.certificate import Certificate
 from appliance.tls.context import resumable
 from appliance.tls.names import Names
+from appliance.tls.stapled import wantsStaple
 from appliance.tls.verify import Verdicts
 
 TARGETS = 64
@@ -80,6 +81,8 @@ class Creator:
         connection = self._connection(None)
         if self._serverName:
             connection.set_tlsext_host_name(self._serverName.encode("idna"))
+        if wantsStaple(self._tls):
+            connection.request_ocsp()
         if resumable(self._tls) and self._tls.pskSecrets is None:
             self._resume(connection, tlsProtocol)
         return connection

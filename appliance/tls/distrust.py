@@ -25,6 +25,13 @@ _ADD_AUTHORITY = "to trust it, add the certificate of its authority to {file}"
 # Parts of OpenSSL's and our own verification texts; the first that fits decides.
 _VERDICTS = (
     (
+        "ocsp verification failed",
+        _INVALID,
+        "staples an OCSP answer that does not say that its certificate is good",
+        "mend that there, or have it checked by a responder (OCSPaia, OCSP), or by none "
+        "(OCSPrequire = no)",
+    ),
+    (
         "certificate has expired",
         RefusalKind.CERTIFICATE_EXPIRED,
         "has a certificate that has expired",

@@ -56,6 +56,11 @@ class Material:
     revocations: Revocations = field(factory=Revocations)
     secrets: Secrets | None = None
 
+    @property
+    def known(self) -> tuple[x509.Certificate, ...]:
+        """All certificates but the own one; they say who has issued others."""
+        return (*self.authorities, *self.inDirectory)
+
 
 def inspect(
     tls: TLSConfig, now: datetime, passphrases: Passphrases | None = None

@@ -6,7 +6,7 @@ is never written anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from appliance.tls.pem import FileError, readFile
@@ -24,8 +24,21 @@ class Passphrases:
         self._ask = ask
         self._typed: dict[str, bytes] = {}
 
+    @property
+    def typed(self) -> dict[str, bytes]:
+        """What a person has typed for which file, to tell another process of ours."""
+        return dict(self._typed)
+
+    def learn(self, typed: Mapping[str, bytes]) -> None:
+        """Know what was typed elsewhere."""
+        self._typed.update(typed)
+
+    def ask(self, ask: Callable[[str], str]) -> None:
+        """Put questions to a person from now on."""
+        self._ask = ask
+
     def silence(self) -> None:
-        """Ask nobody from now on: the start is over, and a question would stop all work."""
+        """Ask nobody from now on."""
         self._ask = None
 
     def unlock(
@@ -59,7 +72,7 @@ class Passphrases:
         for _ in range(TRIES):
             try:
                 typed = ask(f"Enter pass phrase for {path}: ").encode()
-            except EOFError:
+            except (EOFError, KeyboardInterrupt):
                 break
             try:
                 opened = attempt(typed)

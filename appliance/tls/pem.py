@@ -155,12 +155,19 @@ def _opened(
     try:
         return load(data, None)
     except TypeError:  # that is how it says "encrypted"
-        refusal = FileError(
-            f"the private key in {path} is encrypted",
-            "one without a passphrase, or its passphrase in the file that keyPassphrase names",
-            f"take it off: openssl pkey -in {shlex.quote(path)} -out NEW.pem",
-        )
-        return unlock(path, lambda passphrase: load(data, passphrase), refusal)
+        pass
+    refusal = FileError(
+        f"the private key in {path} is encrypted",
+        "one without a passphrase, or its passphrase in the file that keyPassphrase names",
+        f"take it off: openssl pkey -in {shlex.quote(path)} -out NEW.pem",
+    )
+
+    def attempt(passphrase: bytes) -> object:
+        if not passphrase:
+            raise ValueError("nothing is no passphrase")
+        return load(data, passphrase)
+
+    return unlock(path, attempt, refusal)
 
 
 def loadAuthorities(path: str) -> tuple[x509.Certificate, ...]:

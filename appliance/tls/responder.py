@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
 from twisted.internet import defer, error
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -135,6 +136,7 @@ class Asking(Protocol):
         self.answer: Deferred[bytes] = Deferred(self._cancelled)
         self._request = request
         self._reading = Reading()
+        self._over = False
 
     def connectionMade(self) -> None:
         """Ask."""
@@ -160,7 +162,7 @@ class Asking(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
         """The responder has said what it had to say."""
-        if self.answer.called:
+        if self._over or self.answer.called:
             return
         try:
             self.answer.callback(self._reading.end())
@@ -168,6 +170,7 @@ class Asking(Protocol):
             self.answer.errback(error)
 
     def _cancelled(self, _answer: Deferred[bytes]) -> None:
+        self._over = True
         self._transport.abortConnection()
 
 
@@ -192,13 +195,22 @@ def asker(reactor: Any, timeout: float) -> Ask:
             place = Place.of(url)
         except NoAnswerError as error:
             return fail(error)
-        endpoint = HostnameEndpoint(reactor, place.host, place.port, timeout=timeout)
+        endpoint = _endpoint(reactor, place, timeout)
         connecting: Deferred[Any] = endpoint.connect(AskingFactory(place.post(request)))
         asking = connecting.addCallback(lambda protocol: protocol.answer)
         asking.addTimeout(timeout + ANSWER_TIME, reactor)
         return asking.addErrback(_inWords)
 
     return ask
+
+
+def _endpoint(reactor: Any, place: Place, timeout: float) -> Any:
+    # For an address, HostnameEndpoint would tell of a refusal only after 0.3 seconds.
+    if isIPAddress(place.host):
+        return TCP4ClientEndpoint(reactor, place.host, place.port, timeout)
+    if isIPv6Address(place.host):
+        return TCP6ClientEndpoint(reactor, place.host, place.port, timeout)
+    return HostnameEndpoint(reactor, place.host, place.port, timeout)
 
 
 def _inWords(failure: Failure) -> Failure:

@@ -65,6 +65,11 @@ class Staple:
             return None
         return cls(chain[0], issuerOf(chain[0], (*chain[1:], *authorities)))
 
+    def inherit(self, previous: Staple | None) -> None:
+        """Go on with the answer of C{previous}, where that was about the same certificate."""
+        if previous is not None and previous.certificate == self.certificate:
+            self.answer = previous.answer
+
     def serve(self, _connection: SSL.Connection, _data: object = None) -> bytes:
         """A server's callback, see C{Context.set_ocsp_server_callback}: empty for no staple."""
         answer = self.answer

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import providedBy
 
 from appliance.config.model import SocketOption
-from appliance.tls.binding import Outcome, Scratch, decrypt, drain, wholeWrites
+from appliance.tls.binding import Outcome, Scratch, decrypt, drain, tune
 from appliance.tls.wire import Wire
 
 PLAIN = Scratch(256 * 1024)
@@ -33,6 +33,9 @@ CIPHER = Scratch(256 * 1024)
 
 WRITE_SIZE = 64 * 1024
 """Bytes encrypted before they are flushed to the socket: bounds the connection's own buffer."""
+
+MOST_ANSWERS = 64 * 1024
+"""Bytes that may wait for a peer in answer to its own TLS messages, beside any data."""
 
 FIRST_BYTES = 16 * 1024
 """How much of what the peer said before the handshake ended is kept, to explain a failure."""
@@ -68,6 +71,7 @@ class TLSWire(Wire):
         self._goodbye: Callable[[], None] | None = None
         self._unencrypted: list[bytes] = []
         self._failure: Failure | None = None
+        self._answered = 0
         self.cleanEnd = False
         self.firstBytes = b""
 
@@ -87,7 +91,7 @@ class TLSWire(Wire):
 
     def _use(self, connection: SSL.Connection) -> None:
         self._tls = connection
-        wholeWrites(connection)
+        tune(connection)
         if self._isClient:
             connection.set_connect_state()
         else:
@@ -148,7 +152,7 @@ class TLSWire(Wire):
                     self._endTLSRead(clean=outcome is Outcome.END)
         finally:
             self._delivering = False
-        self._flush()
+        self._answer()
         if self._unencrypted:
             self._encryptWaiting()
 
@@ -173,7 +177,11 @@ class TLSWire(Wire):
             self._failure = failure
             self._flush()
             self._writeEnded = True
-            super().loseConnection()
+            if self._queued:
+                # An alert behind what the peer does not read would never leave.
+                super().abortConnection()
+            else:
+                super().loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket is gone; a TLS failure before that is the better reason."""
@@ -225,6 +233,20 @@ class TLSWire(Wire):
         while got := drain(self._tls, CIPHER):
             if not self.lost:
                 self.send(CIPHER.view[:got])
+
+    def _answer(self) -> None:
+        """Send what OpenSSL has to say to what was read: alerts, key updates."""
+        before = self._queued
+        self._flush()
+        self._answered += self._queued - before
+        if self._answered > MOST_ANSWERS:
+            # It makes us talk and does not listen: what waits for it would grow without end.
+            self._fail(Failure(SSL.Error([("", "", "peer does not read")])))
+
+    def drained(self) -> None:
+        """All that was queued is with the kernel."""
+        self._answered = 0
+        super().drained()
 
     # --- ending ----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import socket
 import ssl
 import time
 from typing import Any
@@ -12,6 +13,11 @@ from bench.loads.wire import Steps, begin, dial, main, specified
 DATA = memoryview(bytearray(256 * 1024))
 TURN = 32
 """Calls of TLS after which the next connection has its turn."""
+
+
+def pending(connection: socket.socket) -> int:
+    """Bytes that TLS holds already: they would never wake a selector."""
+    return connection.pending() if isinstance(connection, ssl.SSLSocket) else 0
 
 
 def move(connections: list[Any], up: bool, length: int) -> None:
@@ -41,10 +47,9 @@ def move(connections: list[Any], up: bool, length: int) -> None:
                         selector.unregister(each)
                         active -= 1
                         break
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 pass
-            while key.fd in selector.get_map() and each.pending() and not up:
-                # What TLS holds already would never wake the selector.
+            while not up and left[0] > 0 and pending(each):
                 left[0] -= each.recv_into(DATA)
                 if left[0] <= 0:
                     selector.unregister(each)

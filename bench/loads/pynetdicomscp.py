@@ -20,8 +20,8 @@ def serve(host: str) -> None:
     ae = AE("BENCH")
     for context in AllStoragePresentationContexts:
         ae.add_supported_context(context.abstract_syntax, ALL_TRANSFER_SYNTAXES)
-    server = ae.start_server((host, 0), block=False, evt_handlers=[(evt.EVT_C_STORE, stored)])
-    assert server is not None
+    handlers = [(evt.EVT_C_STORE, stored)]
+    server: Any = ae.start_server((host, 0), block=False, evt_handlers=handlers)
     print(json.dumps({"port": server.socket.getsockname()[1]}), flush=True)
     threading.Event().wait()
 

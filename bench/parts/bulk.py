@@ -28,9 +28,7 @@ def drive(
     session: Session, served: Served, backend: int, cell: str, conns: int, size: int, number: int
 ) -> None:
     """One program, one direction after the other, on C{conns} new connections."""
-    load = session.processes.load(
-        "bulk", session.loadCores, **served.spec("bulk"), conns=conns
-    )
+    load = session.processes.load("bulk", session.loadCores, **served.spec("bulk"), conns=conns)
     try:
         load.read()
         for up in (True, False):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from bench.measure import Meter
 from bench.processes import LoadError, Process
 from bench.session import Served, Session
-from bench.terminators import Ours, Stunnel, Terminator
+from bench.setting import Terminator
+from bench.terminators import Ours, Stunnel
 
 THREADED = ("stunnel", "haproxy")
 

@@ -60,7 +60,7 @@ def inspecting(session: Session, backends: dict[str, int]) -> Iterator[list[Serv
             session.note("ours has no option 'dicom' yet: on and off are not compared")
         yield []
         return
-    options = {name: ("dicom = yes",) for name in backends}
+    options = dict.fromkeys(backends, ("dicom = yes",))
     with session.serving(backends, programs=[ours], options=options) as served:
         yield list(served.values())
 
@@ -89,7 +89,7 @@ class Studies:
             self._session.note(f"side by side, as they wait for delayed acknowledgements: {names}")
         for number, _, group in self._session.turns([0], groups, 1 if quick else None, 0.45):
             self.dcmtk("200 objects, dcmtk", group, number, 200)
-        for number, _, one in self._session.turns([0], self._indices(), None, 0.1):
+        for number, _, one in self._session.turns([0], self._indices(), None, 0.15):
             self.cine(one, number)
         for number, _, one in self._session.turns([0], self._indices(), None, 0.2):
             self.parallel(one, number, 10 if quick else 50)
@@ -199,6 +199,4 @@ class Studies:
         served, suffix = self._everyone[k]
         used = cpu(served.pids()) - before
         values = {} if served.name == "direct" else {"cpuSeconds": used}
-        self._session.add(
-            f"{cell}{suffix}", served.name, number, seconds=seconds, **values, **more
-        )
+        self._session.add(f"{cell}{suffix}", served.name, number, seconds=seconds, **values, **more)

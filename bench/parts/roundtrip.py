@@ -36,9 +36,7 @@ def drive(
     """One program."""
     started: list[Process] = []
     try:
-        messages = session.processes.load(
-            "roundtrip", session.loadCores, **served.spec("echo")
-        )
+        messages = session.processes.load("roundtrip", session.loadCores, **served.spec("echo"))
         started.append(messages)
         messages.read()
         if up is not None:

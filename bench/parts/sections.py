@@ -15,7 +15,7 @@ import time
 from bench.measure import cpu, rss
 from bench.processes import LoadError
 from bench.session import READY, Served, Session, handshake
-from bench.terminators import Route, Setting, Terminator
+from bench.setting import Route, Setting, Terminator
 
 
 def measure(session: Session) -> None:
@@ -29,9 +29,7 @@ def measure(session: Session) -> None:
             drive(session, program, setting, cell, number)
 
 
-def drive(
-    session: Session, program: Terminator, setting: Setting, cell: str, number: int
-) -> None:
+def drive(session: Session, program: Terminator, setting: Setting, cell: str, number: int) -> None:
     """Start and reload one program."""
     served = None
     try:

@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from appliance.backend import dialler
 from appliance.backend.caller import Caller
 from appliance.backend.dialler import Dialler, OutOfTimeError, dialError
 from appliance.backend.resolve import Target
@@ -51,8 +52,8 @@ class DiallerTests(TestCase):
 
     async def dial(self, target: Target, caller: Caller = CALLER, **options: Any) -> Greeter:
         """A protocol that is connected to C{target}; it is gone with the test."""
-        dialler = Dialler(reactor, **{"timeout": 3.0, **options})
-        protocol = await dialler.connect(target, Factory.forProtocol(Greeter), caller)
+        dials = Dialler(reactor, **{"timeout": 3.0, **options})
+        protocol = await dials.connect(target, Factory.forProtocol(Greeter), caller)
         assert isinstance(protocol, Greeter)
         self.addCleanup(self.end, protocol)
         return protocol
@@ -185,6 +186,19 @@ class DiallerTests(TestCase):
         peer.close()
         self.assertEqual(host, CALLER.host)
 
+    async def test_transparentIsRefused(self) -> None:
+        """A kernel that does not allow it is told in words that help."""
+
+        def refuse(_: socket.socket) -> None:
+            raise PermissionError(errno.EPERM, "x")
+
+        self.patch(dialler, "makeTransparent", refuse)
+        error = await self.failing(self.dial(self.at(self.listener()), transparent=True))
+        self.assertEqual(
+            dialError(error),
+            "Operation not permitted (1): transparent = source needs CAP_NET_ADMIN",
+        )
+
     async def test_transparentForNobody(self) -> None:
         """A client without an address, as on a unix socket, is dialled for from our own."""
         listening = self.listener()
@@ -203,9 +217,9 @@ class DiallerTests(TestCase):
             def adoptStreamConnection(self, *_: Any) -> None:
                 raise OSError(errno.EMFILE, "x")
 
-        dialler = Dialler(Poor(), 3.0)
+        dials = Dialler(Poor(), 3.0)
         target = self.at(self.listener())
-        error = await self.failing(dialler.connect(target, Factory.forProtocol(Greeter), CALLER))
+        error = await self.failing(dials.connect(target, Factory.forProtocol(Greeter), CALLER))
         self.assertEqual(dialError(error), "Too many open files (24)")
 
 

@@ -221,6 +221,12 @@ class ModelTests(SynchronousTestCase):
             ],
         )
 
+    def test_verifyIfSentAndMore(self) -> None:
+        """Level 1 takes nothing away from what else is asked for."""
+        for line in ("verifyChain = yes", "verifyPeer = yes"):
+            config = only(section("CAfile = ca.pem", "verify = 1", line)).tls
+            self.assertEqual((config.verifyIfSent, config.verifyChain), (False, True))
+
     def test_verifyIfSentToAClient(self) -> None:
         """A server always shows its certificate, so that level 1 checks it in any case."""
         config = only(client("CAfile = ca.pem", "verify = 1")).tls
@@ -481,3 +487,48 @@ class ProblemTests(SynchronousTestCase):
         """C{load} gives warnings along with the configuration."""
         config = load(CONF, files("taskbar = yes\n" + section()))
         self.assertEqual([warning.option for warning in config.warnings], ["taskbar"])
+
+
+class WindowsTests(SynchronousTestCase):
+    """A file that was written for stunnel on Windows."""
+
+    text = "\r\n".join(
+        (
+            "; made on Windows",
+            "TaskBar = No",
+            "iconActive = C:\\stunnel\\active.ico",
+            "Output = stunnel.log",
+            "CAfile = C:\\Program Files\\stunnel\\config\\CA.pem",
+            "[DICOM STORE]",
+            "Accept = 2761",
+            "CONNECT = pacs:104",
+            "Cert = config\\butterfly_scp_cert.PEM",
+            "Key = D:/keys/Butterfly_SCP_Key.pem",
+            "VerifyChain = YES",
+            "",
+        )
+    )
+
+    def test_isTaken(self) -> None:
+        """Its files are found beside it, whatever their directories and case were."""
+        config = load(CONF, files(b"\xef\xbb\xbf" + self.text.encode()))
+        one = config.sections[0].tls
+        self.assertEqual((one.cert, one.key, one.caFile), (CERT, KEY, f"{HOME}/ca.pem"))
+        self.assertTrue(one.verifyChain)
+        self.assertEqual(config.process.output, f"{HOME}/stunnel.log")
+
+    def test_isTold(self) -> None:
+        """Each line that means something else here is told once."""
+        found = problems(b"\xef\xbb\xbf" + self.text.encode())
+        self.assertEqual(
+            [(problem.where.line, problem.fatal) for problem in found],
+            [(3, False), (5, False), (9, False), (10, False)],
+        )
+
+    def test_program(self) -> None:
+        """A program of Windows is looked for beside the file, and missed if it is not there."""
+        text = section("exec = C:\\tools\\x.exe").replace("connect = pacs:104\n", "")
+        (problem,) = problems(text)
+        self.assertTrue(problem.fatal)
+        self.assertIn(f"{HOME}/x.exe", problem.found)
+        self.assertEqual(problems(text, **{"x.exe": ""})[0].fatal, False)

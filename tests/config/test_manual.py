@@ -68,7 +68,7 @@ class TrustTests(SynchronousTestCase):
                 "OCSP = http://ocsp.example:8080/a",
                 "OCSPaia = yes",
                 "OCSPflag = noverify",
-                "OCSPflag = NOTIME",
+                "OCSPflag = NOINTERN",
                 "OCSPflag = NOVERIFY",
                 "OCSPnonce = yes",
                 "OCSPrequire = no",
@@ -81,7 +81,7 @@ class TrustTests(SynchronousTestCase):
             OCSPConfig(
                 url="http://ocsp.example:8080/a",
                 aia=True,
-                flags=("NOVERIFY", "NOTIME"),
+                flags=("NOVERIFY", "NOINTERN"),
                 nonce=True,
                 required=False,
                 timeout=2,

@@ -118,8 +118,8 @@ class CertificateTests(RulesTestCase):
         self.error(section("cert = nix.pem"), "cert")
 
     def test_keyWithoutCertificate(self) -> None:
-        """A client's key is of no use without a certificate."""
-        self.error(client("verifyPeer = yes", "CAfile = ca.pem", "key = ca.pem"), "key")
+        """A client's key is of no use without a certificate, which is told."""
+        self.warning(client("verifyPeer = yes", "CAfile = ca.pem", "key = ca.pem"), "key")
 
 
 class VerificationTests(RulesTestCase):

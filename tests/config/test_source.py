@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 
 from hypothesis import given, settings
@@ -216,6 +217,18 @@ class IncludeTests(SynchronousTestCase):
         (problem,) = read("include = conf.d", **{"conf.d/a": "include = conf.d"}).problems
         self.assertIn("includes itself", problem.found)
 
+    def test_windowsDirectory(self) -> None:
+        """A directory on Windows is the one of that name beside the file, which is told."""
+        source = read(r"include = C:\stunnel\conf.d", **{"conf.d/a": "[a]"})
+        self.assertEqual(plain(source), ["a"])
+        self.assertIn(f"{HOME}/conf.d is used", source.problems[0].advice)
+        self.assertFalse(source.problems[0].fatal)
+
+    def test_windowsDirectoryToNothing(self) -> None:
+        """A directory on Windows that is not here is an error like any other."""
+        (problem,) = read(r"include = C:\nix.d").problems
+        self.assertTrue(problem.fatal)
+
     def test_emptyName(self) -> None:
         """An include without a directory is an error."""
         self.assertEqual(len(read("include =").problems), 1)
@@ -263,6 +276,14 @@ anyLines = st.lists(anySettings | st.lists(pieces).map(" ".join) | st.text()).ma
 
 class PropertyTests(SynchronousTestCase):
     """What holds for any file."""
+
+    def setUp(self) -> None:
+        """Nobody is asked for the names that come up."""
+
+        def unknown(*arguments: object, **keywords: object) -> None:
+            raise OSError
+
+        self.patch(socket, "getaddrinfo", unknown)
 
     @settings(deadline=None)
     @given(st.binary() | anyLines.map(str.encode))

@@ -140,6 +140,16 @@ class IdleTests(RulesTestCase):
         """What is turned off is no matter either."""
         built(section("retry = no"))
 
+    def test_idleFlags(self) -> None:
+        """Flags for OCSP that change nothing are told."""
+        problem = self.warning(section("OCSPflag = NOTIME", "OCSPflag = notime"), "OCSPflag")
+        self.assertIn("NOTIME changes nothing", problem.found)
+
+    def test_laxAnswers(self) -> None:
+        """A flag for OCSP that believes anybody is told."""
+        self.warning(section("OCSPflag = NOVERIFY"), "OCSPflag")
+        built(section("OCSPflag = NOINTERN"))
+
     def test_clearPassword(self) -> None:
         """A password for a web proxy is told to be in the clear."""
         text = client(

@@ -165,6 +165,15 @@ class TestRefusals:
         assert f"{port}: Address already in use (98)" in said
         assert not listens(other)
 
+    def test_portInUseOnIPv4(self, tmp_path: Path) -> None:
+        """A bare port that another program has on IPv4 is refused, though IPv6 is free."""
+        keyPair(tmp_path)
+        with socket.create_server(("0.0.0.0", 0)) as taken:
+            port = taken.getsockname()[1]
+            text = section(port, 104).replace("accept = 127.0.0.1:", "accept = ")
+            said = refusal(tmp_path, text)
+        assert f"0.0.0.0:{port}: Address already in use (98)" in said
+
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give up the right to low ports")
     def test_privilegedPort(self, tmp_path: Path) -> None:
         """A privileged port without the right to it."""
@@ -201,6 +210,12 @@ class TestRefusals:
         """A cipher list that means nothing."""
         keyPair(tmp_path)
         assert "NONSENSE" in refusal(tmp_path, section(freePort(), 104, "ciphers = NONSENSE"))
+
+    def test_badSocketOption(self, tmp_path: Path) -> None:
+        """A socket option with a value that the kernel does not take."""
+        keyPair(tmp_path)
+        said = refusal(tmp_path, section(freePort(), 104, "socket = l:TCP_KEEPIDLE=100000"))
+        assert "l:TCP_KEEPIDLE=100000: Invalid argument (22)" in said
 
     def test_unknownUser(self, tmp_path: Path) -> None:
         """A user that does not exist."""

@@ -287,3 +287,46 @@ class EventsTests(SynchronousTestCase):
         """Every reason reads as words."""
         for reason in e.Reason:
             self.assertTrue(re.fullmatch(r"[A-Za-z ]+", reason.value))
+
+
+class ForgeryTests(SynchronousTestCase):
+    """What a peer says is one line at most, whatever it says."""
+
+    def test_lineSeparators(self) -> None:
+        """No separator of Unicode's makes a second line of a certificate's subject."""
+        subject = "CN=a\u2028Service [S] accepted connection from 203.0.113.9:1\u0085b\x0bc"
+        for event in (
+            e.CertificateAccepted("S", "0", 0, subject),
+            e.Closed(
+                "S",
+                "0",
+                "x:1",
+                e.Reason.IDLE,
+                0,
+                0,
+                0,
+                False,
+                None,
+                e.Peer("", "", 0, subject=subject),
+            ),
+        ):
+            sink = Kept()
+            LogListener((sink,), 7)(event)
+            self.assertEqual(len(sink.lines), len(list(lines(event))))
+            for line in sink.lines:
+                self.assertEqual(len(line.splitlines()), 1)
+
+    def test_problemsAreLines(self) -> None:
+        """Our own text of several lines is several lines."""
+        self.assertEqual(len(list(lines(e.Refused(("a\n  b",))))), 3)
+
+    def test_defectReportedTheOldWay(self) -> None:
+        """What the reactor reports with log.err is logged too."""
+        events, sink = e.Events(), Kept()
+        events.subscribe(LogListener((sink,), 5))
+        observe = twistedObserver(events)
+        try:
+            raise KeyError("DOE^JANE")
+        except KeyError:
+            observe({"isError": 1, "failure": Failure(), "why": "x"})
+        self.assertIn("LOG2[main]: Internal error: KeyError", sink.lines)

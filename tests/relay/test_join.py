@@ -242,6 +242,18 @@ class ServerTests(JoinCase):
         self.lose(self.front)
         self.assertEqual(self.closed().reason, e.Reason.SOCKET_RESET)
 
+    def test_resetAfterTheLastWord(self) -> None:
+        """A leg that breaks after it has said all does not cost the other what it has said."""
+        self.joined()
+        self.back.dataReceived(b"answer")
+        self.back.readConnectionLost()
+        self.lose(self.back, ConnectionLost)
+        self.assertTrue(self.client.closing and not self.client.aborted)
+        self.clock.advance(LAST_FLUSH)
+        self.assertTrue(self.client.aborted)
+        self.lose(self.front)
+        self.assertEqual(self.closed().reason, e.Reason.SOCKET_RESET)
+
     def test_resetOfTheClient(self) -> None:
         """The reason names the leg that was reset first."""
         self.joined()

@@ -19,7 +19,6 @@ from appliance.config.model import (
     TLSVersion,
 )
 from appliance.section import Section
-from appliance.tls.context import build
 from tests import material as m
 from tests.house import PACS, SectionCase
 from tests.tls.test_transport import HalfRecorder
@@ -217,57 +216,38 @@ class NameTests(RouteCase):
         section.serveFor([behind])
         return section
 
-    async def named(self, name: str | None) -> HalfRecorder:
-        """A client that asks for C{name}."""
-        return await self.client(sni=name)  # type: ignore[no-any-return]
-
-    async def client(self, *arguments: Any, sni: str | None = None, **options: Any) -> Any:
-        from twisted.internet import reactor
-        from twisted.internet.endpoints import TCP4ClientEndpoint
-
-        from appliance.tls.creator import Creator
-        from appliance.tls.transport import TLSWireFactory
-        from tests.tls.test_transport import One
-
-        client = HalfRecorder()
-        built = One(client)
-        self.addCleanup(built.end)
-        context = build("client", m.WHERE, m.tlsConfig(client=True), m.material())
-        factory = TLSWireFactory(Creator(context, sni), True, built)
-        await TCP4ClientEndpoint(reactor, "127.0.0.1", self.port).connect(factory)
-        return client
-
     async def test_fitting(self) -> None:
         """A name that fits leads to the section behind, whose name the lines have from then on."""
         self.both()
-        await self.arrives(self.elsewhere, await self.named("pacs.example.com"))
-        self.assertEqual(self.of(e.Switched)[0].to, "BEHIND")
+        await self.arrives(self.elsewhere, await self.client(sni="pacs.example.com"))
+        asked = e.ServerNameAsked("DICOM STORE", "0", "pacs.example.com", "BEHIND")
+        self.assertEqual(self.of(e.ServerNameAsked), [asked])
         self.assertEqual(self.of(e.Dialled)[0].section, "BEHIND")
 
     async def test_other(self) -> None:
         """Another name, and none, leads to the section that listens."""
         self.both()
-        await self.arrives(self.store, await self.named("pacs.example.org"))
-        self.assertEqual(self.of(e.Switched), [])
+        await self.arrives(self.store, await self.client(sni="pacs.example.org"))
+        self.assertIsNone(self.of(e.ServerNameAsked)[0].to)
 
     async def test_timeouts(self) -> None:
         """The limits are those of the section behind."""
         self.both(timeouts=Timeouts(idle=0.2))
-        await self.named("pacs.example.com")
+        await self.client(sni="pacs.example.com")
         closed = await self.event(e.Closed)
         self.assertEqual((closed.section, closed.reason), ("BEHIND", e.Reason.IDLE))
 
     async def test_versions(self) -> None:
         """So are the TLS versions."""
         self.both(tls=TLSConfig(maximum=TLSVersion.TLSv1_2))
-        await self.arrives(self.elsewhere, await self.named("pacs.example.com"))
+        await self.arrives(self.elsewhere, await self.client(sni="pacs.example.com"))
         self.assertEqual(self.of(e.Handshaken)[0].peer.version, "TLSv1.2")
 
     async def test_gone(self) -> None:
         """A section that went during the handshake takes its clients with it."""
         section = self.both()
         section.route.behind = {}
-        client = await self.named("pacs.example.com")
+        client = await self.client(sni="pacs.example.com")
         await client.lost
         self.assertEqual((await self.event(e.Closed)).reason, e.Reason.REFUSED)
 
@@ -275,4 +255,4 @@ class NameTests(RouteCase):
         """When nobody is behind any more, everybody gets the section that listens."""
         section = self.both()
         section.serveFor([])
-        await self.arrives(self.store, await self.named("pacs.example.com"))
+        await self.arrives(self.store, await self.client(sni="pacs.example.com"))

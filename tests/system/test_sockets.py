@@ -51,6 +51,22 @@ class TestListen:
         assert caught.value.code == 98
         first.close()
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+    def test_owner(self, tmp_path: Path) -> None:
+        """A unix socket belongs to whom the section says, by name or number."""
+        path = str(tmp_path / "pacs")
+        listener = listen(socket.AF_UNIX, path, (), ("12345", "nogroup"))
+        status = os.stat(path)
+        listener.close()
+        assert (status.st_uid, status.st_gid) == (12345, groupNumber("nogroup"))
+
+    def test_unknownOwner(self, tmp_path: Path) -> None:
+        """An owner that does not exist is told, and no file is left."""
+        path = str(tmp_path / "pacs")
+        with pytest.raises(ListenError, match="^there is no user 'nobody here'"):
+            listen(socket.AF_UNIX, path, (), ("nobody here", None))
+        assert not os.path.exists(path)
+
     def test_bothFamilies(self) -> None:
         """IPv4 and IPv6 wildcards of one port do not collide."""
         first = listen(socket.AF_INET, ("0.0.0.0", 0))

@@ -203,10 +203,10 @@ class BindingTests(SynchronousTestCase):
     def connected(self) -> tuple[SSL.Connection, SSL.Connection]:
         """A pair that has shaken hands."""
         server, client = shake(context(), context(client=True))
-        binding.wholeWrites(client)
+        binding.tune(client)
         return server, client
 
-    def test_wholeWritesAndDrain(self) -> None:
+    def test_tuneAndDrain(self) -> None:
         """One write encrypts all it is given, and the ciphertext comes in scratch-sized pieces."""
         _, client = self.connected()
         self.assertEqual(client.send(b"x" * 200_000), 200_000)

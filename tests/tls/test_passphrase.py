@@ -158,6 +158,15 @@ class TerminalTests(Encrypted):
         self.write("key.pem", pem)
         self.assertIsNotNone(self.opened(tls, passphrases)[0].pair)
 
+    def test_otherProcess(self) -> None:
+        """A worker learns what was typed, and asks nobody."""
+        here, there = Passphrases(), Passphrases()
+        here.ask(Person("s3cret"))
+        tls = self.config()
+        self.opened(tls, here)
+        there.learn(here.typed)
+        self.assertIsNotNone(self.opened(tls, there)[0].pair)
+
     def test_unshown(self) -> None:
         """A passphrase is in no repr."""
         passphrases = Passphrases(Person("s3cret"))

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from appliance.config.model import TLSVersion
 from appliance.tls.context import build
 from appliance.tls.creator import Creator
-from appliance.tls.transport import TLSWireFactory, WireFactory
+from appliance.tls.transport import MOST_ANSWERS, TLSWireFactory, WireFactory
 from appliance.tls.wire import Wire
 from tests import material as m
 
@@ -489,3 +489,30 @@ class WireTests(TestCase):
         handle = client.transport.getHandle()
         self.assertTrue(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         self.assertTrue(handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+
+class HostilePeerTests(Loopback):
+    """A peer that makes us talk and does not listen."""
+
+    version = TLSVersion.TLSv1_2
+
+    async def test_answersAreBounded(self) -> None:
+        """Refused renegotiations queue warnings for a peer that does not read, up to a bound."""
+        server, client = HalfRecorder(), HalfRecorder()
+        await self.connected(
+            server, client, clientContext={"clearOptions": SSL.OP_NO_RENEGOTIATION}
+        )
+        await client.shaken
+        client.transport.pauseProducing()
+        server.transport._answered = MOST_ANSWERS
+        server.transport._queued += 1  # as though the kernel took no more
+        server.transport._queue.append(b"x")
+        tls = client.transport.connection
+        tls.renegotiate()
+        try:
+            tls.do_handshake()
+        except SSL.Error:
+            pass
+        client.transport._flush()
+        error = await server.lost
+        self.assertIn("does not read", str(error))
