@@ -28,8 +28,7 @@ _VERDICTS = (
         "ocsp verification failed",
         _INVALID,
         "staples an OCSP answer that does not say that its certificate is good",
-        "mend that there, or have it checked by a responder (OCSPaia, OCSP), or by none "
-        "(OCSPrequire = no)",
+        "mend that there, or ask a responder instead (OCSPaia = yes), or nobody (OCSPrequire = no)",
     ),
     (
         "certificate has expired",
