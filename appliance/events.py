@@ -119,9 +119,39 @@ class Starting(Event):
 
 @frozen
 class Reading(Event):
-    """The configuration file is about to be read."""
+    """The configuration is about to be read, from a file or from a C{descriptor}."""
 
     path: str
+    descriptor: bool = False
+
+
+@frozen
+class ByteOrderMark(Event):
+    """The configuration begins with a byte order mark or not."""
+
+    found: bool
+
+
+@frozen
+class StartFailed(Event):
+    """The start failed, though not for anything in the configuration; C{why} may have lines."""
+
+    why: str
+
+
+@frozen
+class RootChanged(Event):
+    """The process is locked into the directory C{path}."""
+
+    path: str
+
+
+@frozen
+class PidFileFailed(Event):
+    """The pid file at C{path} cannot be written."""
+
+    path: str
+    error: str
 
 
 @frozen

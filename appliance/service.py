@@ -28,6 +28,7 @@ from appliance.config.model import (
     SocketOption,
     SocketRole,
 )
+from appliance.config.stunnelwords import bindingSaid
 from appliance.events import (
     Active,
     ActiveListed,
@@ -84,6 +85,7 @@ class Appliance(MultiService):
         self._crew = crew
         self._ids = map(str, count())
         self._places: dict[str, dict[Place, Listener]] = {}
+        self._leaving: list[Section] = []
 
     @property
     def sections(self) -> Iterator[Section]:
@@ -173,8 +175,7 @@ class Appliance(MultiService):
         running = {str(section.name): section for section in self.sections}
         for section in running.values():
             if section.name not in names:
-                section.listeners = tuple(x for x in section.listeners if x not in kept)
-                section.disownServiceParent()
+                self._dismiss(section, kept)
         for settings, found in zip(prepared.settings, prepared.places, strict=True):
             known = running.get(settings.config.name)
             if known is None:
@@ -208,6 +209,15 @@ class Appliance(MultiService):
         if self._crew is not None:
             self._crew.configure(prepared.config, self.passphrases.typed)
 
+    def _dismiss(self, section: Section, kept: list[Listener]) -> None:
+        """Let a section go: it stops accepting at once, and its connections end by themselves."""
+        section.listeners = tuple(x for x in section.listeners if x not in kept)
+        section.leave()
+        self._leaving.append(section)
+        # Who is still there when the appliance stops is ended with the rest.
+        section.disownServiceParent()
+        section.whenIdle().addCallback(lambda _: self._leaving.remove(section))
+
     # --- workers ---------------------------------------------------------------------------
 
     def startService(self) -> None:
@@ -218,7 +228,10 @@ class Appliance(MultiService):
 
     def stopService(self) -> Deferred[Any]:
         """Stop listening and end every connection; fires when all are gone."""
-        stopped = super().stopService()
+        for section in self._leaving:
+            section.abortAll()
+        gone = [section.whenIdle() for section in self._leaving]
+        stopped = DeferredList([super().stopService(), *gone])
         return stopped if self._crew is None else DeferredList([stopped, self._crew.stop()])
 
     def take(self, handle: socket.socket, section: str, connection: str, client: str) -> None:
@@ -234,7 +247,7 @@ class Appliance(MultiService):
     @property
     def connections(self) -> int:
         """How many connections there are."""
-        own = sum(len(section.joins) for section in self.sections)
+        own = sum(len(section.joins) for section in (*self.sections, *self._leaving))
         return own if self._crew is None else own + self._crew.connections
 
     def tellReady(self) -> None:
@@ -253,7 +266,7 @@ class Appliance(MultiService):
         """What each connection of this process has moved so far."""
         return tuple(
             Count(str(section.name), join.moved[Leg.TLS], join.moved[Leg.SOCKET])
-            for section in self.sections
+            for section in (*self.sections, *self._leaving)
             for join in section.joins.values()
         )
 
@@ -294,4 +307,5 @@ def _bindProblem(config: SectionConfig, text: str, error: ListenError) -> Proble
         advice=advice,
         section=config.name,
         option="accept",
+        said=bindingSaid(config.name),
     )

@@ -27,7 +27,7 @@ PARTS = {
     "connections": 110,
     "roundtrip": 85,
     "dicom": 240,
-    "memory": 140,
+    "memory": 160,
     "sections": 90,
     "cores": 90,
 }

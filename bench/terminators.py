@@ -222,7 +222,9 @@ class Ours(Terminator):
             ]
         conf = write(directory / "butterfly-tls.conf", lines)
         command = [self.path() or "twistd", "-n", "--pidfile=", "butterfly-tls", "-c", conf]
-        return [["env", f"PYTHONPATH={self.tree}", *command]]
+        # With compiled modules, as installed ones are.
+        clean = ["env", "-u", "PYTHONDONTWRITEBYTECODE"]
+        return [[*clean, f"PYTHONPATH={self.tree}", *command]]
 
 
 @frozen

@@ -146,8 +146,9 @@ LOG_HEAD = """\
     2026.11.24 03:01:48 LOG5[1]: Service [DICOM STORE] accepted connection from 127.0.0.1:42890
 
 Date and time are local. The digit after `LOG` is the level. In the brackets stands the number of
-the connection, or `main` where a line is not about one connection. In syslog the line begins at
-`LOG`, and the level is its priority. Unprintable characters become dots, and no line is longer
+the connection, or `main` where a line is not about one connection (`ui` under
+[`butterfly-tls stunnel`](../stunnel.md)). In syslog the line begins at `LOG`, and the level is its
+priority. Unprintable characters become dots, and no line is longer
 than 1024 characters of text. Patient data is never in a line.
 
 | Level | Name | What for |
@@ -186,6 +187,9 @@ def named(kind: type[Any], **values: Any) -> Any:
 # By event, those values that make its words differ; all others are shown by their names.
 VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     events.Refused: [{"problems": ("<problem>",)}],
+    events.Reading: [{"descriptor": False}, {"descriptor": True}],
+    events.ByteOrderMark: [{"found": False}, {"found": True}],
+    events.ServerNameAsked: [{}, {"name": None, "to": None}, {"to": None}],
     events.Stopping: [{"signal": Shown(name)} for name in ("SIGTERM", "signal")],
     events.InternalError: [{"traceback": ("<place>",)}],
     events.Handshaken: [
@@ -318,13 +322,18 @@ def commandSection(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     """
     actions = [a for a in parser._actions if not isinstance(a, argparse._HelpAction)]
     actions.sort(key=lambda action: bool(action.option_strings))
-    wanted = [f"{value(a)}{' ...' if a.nargs == '+' else ''}" for a in actions if positional(a)]
+    wanted = [wantedAs(a).format(value(a)) for a in actions if positional(a)]
     options = [] if all(map(positional, actions)) else ["[OPTION ...]"]
     yield f"## butterfly-tls {name}\n"
     yield f"    {' '.join([parser.prog, *options, *wanted])}\n"
     yield f"{escaped(parser.description or '').strip()}\n"
     rows = [[names(spelled(a)), plain((a.help or "") % vars(a))] for a in actions]
     yield from table(["Argument", "Meaning"], rows)
+
+
+def wantedAs(action: argparse.Action) -> str:
+    """How to show that an argument may be left out or repeated."""
+    return {"?": "[{}]", "+": "{} ..."}.get(str(action.nargs), "{}")
 
 
 def positional(action: argparse.Action) -> bool:

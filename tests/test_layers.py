@@ -30,8 +30,9 @@ MAY_IMPORT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **dict.fromkeys(("logs", "status", "audit"), (NETWORK, ())),
     "section": (NETWORK, (*LAYER0, *LAYER1)),
     "service": (NETWORK, (*LAYER0, *LAYER1, "section")),
-    "tap": (NETWORK, (*LAYER0, *LAYER1, "section", "service")),
-    "cli": (DEMO, (*LAYER0, *LAYER1, "section", "service")),
+    "daemon": (NETWORK, (*LAYER0, *LAYER1, "section", "service")),
+    "tap": (NETWORK, (*LAYER0, *LAYER1, "section", "service", "daemon")),
+    "cli": (DEMO, (*LAYER0, *LAYER1, "section", "service", "daemon")),
 }
 OWN_REACTOR = ("tap", "cli")
 

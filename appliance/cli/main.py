@@ -28,7 +28,10 @@ class Command(Protocol):
         """Do the work and return the exit status."""
 
 
-COMMANDS = ("check", "cert", "echo", "send", "pacs", "demo")
+COMMANDS = ("check", "cert", "echo", "send", "pacs", "demo", "stunnel")
+
+FOREIGN = ("stunnel",)
+"""Commands with another program's command line, which they read by themselves."""
 
 
 def command(name: str) -> Command:
@@ -59,7 +62,11 @@ def buildParser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line C{argv} (default: the process's own) and return the exit status."""
-    arguments = buildParser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in FOREIGN:
+        arguments = argparse.Namespace(words=argv[1:], run=command(argv[0]).run)
+    else:
+        arguments = buildParser().parse_args(argv)
     try:
         return cast(int, arguments.run(arguments))
     except KeyboardInterrupt:

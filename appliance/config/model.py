@@ -35,6 +35,7 @@ class About(Enum):
     SECTION = "section"
     PROCESS = "process"
     CONTEXT = "context"
+    NOTHING = "nothing"
 
 
 @frozen

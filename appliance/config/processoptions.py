@@ -52,7 +52,7 @@ SYSLOG = Option(
     "syslog",
     Scope.GLOBAL,
     "yes or no",
-    "yes for a daemon without an output file",
+    "yes for a daemon without an output file; always with butterfly-tls stunnel",
     "Whether the log goes to syslog.",
     values.yesNo,
 )

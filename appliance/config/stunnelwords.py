@@ -22,6 +22,10 @@ NEEDS_AUTHORITY: Final = 'Either "CAengine", "CAfile", "CApath" or "CAstore" has
 
 INETD: Final = "Inetd mode"
 PROCESS: Final = "Global options"
+BINDING: Final = "Binding service"
+CANNOT_OPEN: Final = "Cannot open configuration file"
+FULL_LOG_PATH: Final = "Log file must include full path name"
+FULL_PID_PATH: Final = "Pid file must include full path name"
 CONTEXT_FAILED: Final = "Failed to initialize TLS context"
 
 
@@ -42,6 +46,24 @@ def stunnelForm(problem: Problem) -> str:
             return f"{said.message}\n{_service(problem)}: {CONTEXT_FAILED}"
         case About.SECTION:
             return f"{_service(problem)}: {said.message}"
+        case About.NOTHING:
+            return said.message
+
+
+def bothForms(problem: Problem) -> str:
+    """C{problem} as stunnel tells it, and below that in our own words."""
+    ours = str(problem)
+    return ours if problem.said is None else f"{stunnelForm(problem)}\n{ours}"
+
+
+def bindingSaid(section: str) -> Said:
+    """For a section that listens nowhere."""
+    return Said(f"{BINDING} [{section}] failed", About.NOTHING)
+
+
+def isBinding(problem: Problem) -> bool:
+    """True when C{problem} is not with the configuration, but with an address that it names."""
+    return problem.said == bindingSaid(problem.section)
 
 
 def contextSaid(message: str) -> Said:

@@ -22,7 +22,7 @@ from appliance.events import (
     SectionEvent,
 )
 from appliance.logs.sinks import Sink
-from appliance.logs.vocabulary import levels, lines
+from appliance.logs.vocabulary import MAIN, levels, lines
 
 DEFAULT_LEVEL = 5
 
@@ -31,12 +31,13 @@ DEFAULT_LEVEL = 5
 class LogListener:
     """Writes lines to C{sinks}; C{levels} gives the highest level shown, by section name.
 
-    C{level} is for what belongs to no section.
+    C{level} is for what belongs to no section, and C{main} what such lines have in their brackets.
     """
 
     sinks: tuple[Sink, ...] = ()
     level: int = DEFAULT_LEVEL
     levels: Mapping[str, int] = field(factory=dict)
+    main: str = MAIN
 
     def __call__(self, event: Event) -> None:
         """Write the lines of C{event}."""
@@ -45,7 +46,7 @@ class LogListener:
             shown = self.levels.get(event.section, self.level)
         if levels(type(event)) > shown:
             return
-        for line in lines(event):
+        for line in lines(event, self.main):
             if line.level <= shown:
                 for sink in self.sinks:
                     sink.write(line)

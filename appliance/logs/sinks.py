@@ -38,6 +38,9 @@ class Sink(Protocol):
     def reopen(self) -> LogLost | None:
         """Close and open again what can be, after the file was moved away; tell a failure."""
 
+    def close(self) -> None:
+        """Take no more lines."""
+
 
 class Stream:
     """Lines with local time, as stunnel writes them, to an open stream."""
@@ -59,11 +62,15 @@ class Stream:
         """A stream stays what it is."""
         return None
 
+    def close(self) -> None:
+        """The stream is somebody else's."""
+
 
 class File(Stream):
     """The C{output} file; opening it raises C{OSError}.
 
     C{owner} and C{group} are the numbers of whom the process becomes: they must open it again.
+    C{mode} is what others may do with a file that is not there yet.
     """
 
     def __init__(
@@ -73,16 +80,29 @@ class File(Stream):
         owner: int | None = None,
         group: int | None = None,
         now: Callable[[], datetime] = datetime.now,
+        mode: int = 0o666,
     ) -> None:
         self._path = os.path.abspath(path)
-        super().__init__(open(self._path, "a" if append else "w", encoding="utf-8"), now)
+        self._append = append
+        self._mode = mode
+        super().__init__(self._opened(), now)
         if owner is not None or group is not None:
             os.fchown(self._stream.fileno(), _or(owner, -1), _or(group, -1))
+
+    def _opened(self) -> TextIO:
+        def create(path: str, flags: int) -> int:
+            return os.open(path, flags, self._mode)
+
+        return open(self._path, "a" if self._append else "w", encoding="utf-8", opener=create)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
 
     def reopen(self) -> LogLost | None:
         """Open the path anew; the old file goes on where that fails."""
         try:
-            fresh = open(self._path, "a", encoding="utf-8")
+            fresh = self._opened()
         except OSError as error:
             return LogLost(self._path, error.strerror or "unknown error")
         self._stream.close()
@@ -95,7 +115,8 @@ class Syslog:
 
     def __init__(self, ident: str, facility: str) -> None:
         number = getattr(syslog, f"LOG_{facility.upper()}", syslog.LOG_DAEMON)
-        syslog.openlog(ident, syslog.LOG_PID, number)
+        # At once: after a change of the root it could not be found.
+        syslog.openlog(ident, syslog.LOG_PID | syslog.LOG_NDELAY, number)
 
     def write(self, line: Line) -> None:
         """Hand C{line} to syslog with its own level as priority."""
@@ -104,6 +125,9 @@ class Syslog:
     def reopen(self) -> LogLost | None:
         """Syslog looks after its own files."""
         return None
+
+    def close(self) -> None:
+        """Syslog is the process's own, and another of these may use it."""
 
 
 def _or(number: int | None, default: int) -> int:

@@ -138,6 +138,20 @@ ENTRIES: tuple[Entry, ...] = (
         5,
         "Reading configuration from file {e.path}",
         "At the start and at each reload.",
+        lambda event: not event.descriptor,
+    ),
+    Entry(
+        e.Reading,
+        5,
+        "Reading configuration from descriptor {e.path}",
+        "At the start of butterfly-tls stunnel with -fd.",
+        lambda event: event.descriptor,
+    ),
+    Entry(
+        e.ByteOrderMark,
+        5,
+        lambda event: f"UTF-8 byte order mark {'' if event.found else 'not '}detected",
+        "Under butterfly-tls stunnel, once the file was read.",
     ),
     Entry(e.Warned, 4, "{e.text}", "Something in the configuration deserves attention."),
     Entry(e.Initializing, 6, "Initializing service [{e.section}]", "A section's files are read."),
@@ -160,6 +174,26 @@ ENTRIES: tuple[Entry, ...] = (
         "A reload was refused; the old configuration goes on.",
         lambda event: event.reload,
     ),
+    Entry(
+        e.StartFailed,
+        3,
+        "{e.why}",
+        "Under butterfly-tls stunnel: why nothing was started.",
+        many=True,
+    ),
+    Entry(
+        e.RootChanged,
+        5,
+        "Switched to chroot directory: {e.path}",
+        "Under butterfly-tls stunnel, with chroot.",
+    ),
+    Entry(
+        e.PidFileFailed,
+        3,
+        "Cannot create pid file {e.path}",
+        "Under butterfly-tls stunnel, which ends then.",
+    ),
+    Entry(e.PidFileFailed, 3, "create: {e.error}", "Why."),
     Entry(
         e.BindFailed,
         5,
@@ -597,9 +631,9 @@ _BY_EVENT: dict[type[e.Event], tuple[Entry, ...]] = {
 }
 
 
-def lines(event: e.Event) -> Iterator[Line]:
-    """The lines for C{event}, in order."""
-    who = event.connection if isinstance(event, e.ConnectionEvent) else MAIN
+def lines(event: e.Event, main: str = MAIN) -> Iterator[Line]:
+    """The lines for C{event}, in order; those of no connection have C{main} in the brackets."""
+    who = event.connection if isinstance(event, e.ConnectionEvent) else main
     for entry in _BY_EVENT.get(type(event), ()):
         if entry.when(event):
             text = entry.text(event)

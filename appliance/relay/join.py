@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,6 +25,7 @@ from appliance.events import (
     ConnectionEvent,
     End,
     Ended,
+    HandshakeFailed,
     Handshaken,
     Leg,
     Misplaced,
@@ -229,7 +231,12 @@ class Join:
     def _whyLost(self, side: Side, failure: Failure) -> Reason:
         if self.peer is None and side.leg is Leg.TLS:
             return self._handshakeFailed(side, failure)
-        return Reason.TLS_RESET if side.leg is Leg.TLS else Reason.SOCKET_RESET
+        if side.leg is Leg.SOCKET:
+            return Reason.SOCKET_RESET
+        if side is self.back and not self.moved[Leg.SOCKET] and not failure.check(ConnectionLost):
+            # A TLS 1.3 server refuses our certificate only after our handshake has ended.
+            self._tellFailure(side, failure)
+        return Reason.TLS_RESET
 
     def _handshakeFailed(self, side: Side, failure: Failure) -> Reason:
         if side is self.front:
@@ -237,13 +244,22 @@ class Join:
                 return Reason.PROBE
             self.publish(Opened, self.client)
         self._tellCertificates(side.transport)
-        remote = self.client if side is self.front else (self.backend or "the backend")
+        self._tellFailure(side, failure)
+        return Reason.HANDSHAKE
+
+    def _tellFailure(self, side: Side, failure: Failure) -> None:
         self.terms.events.publish(
             self.terms.tls.failed(
-                side.transport, _error(failure), self.terms.section, self.connection, remote
+                side.transport,
+                _error(failure),
+                self.terms.section,
+                self.connection,
+                self._remote(side),
             )
         )
-        return Reason.HANDSHAKE
+
+    def _remote(self, side: Side | None) -> str:
+        return self.client if side is self.front else (self.backend or "the backend")
 
     def _tellCertificates(self, transport: Any) -> None:
         for event in self.terms.tls.certificates(transport, self.terms.section, self.connection):
@@ -271,6 +287,7 @@ class Join:
 
     def _close(self) -> None:
         self._unlimit()
+        self._tellSilence()
         seconds = self.terms.clock.seconds() - self._started
         self.publish(
             Closed,
@@ -285,6 +302,19 @@ class Join:
         )
         self._done(self)
 
+    def _tellSilence(self) -> None:
+        """A plain backend that hung up without a word on what it was sent: say what that means."""
+        spoke, heard = self.moved[Leg.SOCKET], self.moved[Leg.TLS]
+        ended = self.reason in (Reason.COMPLETED, Reason.SOCKET_RESET)
+        if ended and spoke and not heard and not self.terms.dials and self.backend is not None:
+            self.publish(
+                Misplaced,
+                self.backend,
+                "the backend hung up without a word",
+                "it may expect TLS on the port that 'connect' names, or refuse our address: see "
+                "its own log",
+            )
+
     # --- time ------------------------------------------------------------------------------
 
     def _limit(self, seconds: float, overdue: Callable[[], None]) -> None:
@@ -298,6 +328,21 @@ class Join:
 
     def _handshakeOverdue(self) -> None:
         self.publish(TimedOut, Timer.BUSY)
+        side = self.back if self.terms.dials else self.front
+        if side is self.front and not side.transport.firstBytes:
+            self.abort(Reason.PROBE)
+            return
+        if side is self.front:
+            self.publish(Opened, self.client)
+        self.publish(
+            HandshakeFailed,
+            self._remote(side),
+            "TIMEOUTbusy exceeded",
+            "timeout",
+            f"has not finished its TLS handshake within {self.terms.busy:g} s",
+            "look for a slow or hung peer, or a firewall between that swallows packets",
+            self.terms.dials,
+        )
         self.abort(Reason.HANDSHAKE_TIMEOUT)
 
     def _quiet(self) -> None:

@@ -1,9 +1,8 @@
-"""What sockets are served with: factories that ask the section for each connection."""
+"""What an accepted socket is served with: a factory that asks the section for its join."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
@@ -11,19 +10,6 @@ from twisted.internet.protocol import Factory
 from appliance.backend.caller import Caller
 from appliance.relay.front import Front
 from appliance.relay.join import Join
-
-
-class PortFactory(Factory):
-    """What a port builds connections with: always the section's current settings."""
-
-    noisy = False
-
-    def __init__(self, build: Callable[[IAddress | None], Any]) -> None:
-        self._build = build
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """The transport and protocol for one accepted connection."""
-        return self._build(addr)
 
 
 class FrontFactory(Factory):

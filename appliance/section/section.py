@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 
 from appliance.backend.caller import Caller
 from appliance.events import (
@@ -26,7 +26,7 @@ from appliance.events import (
 )
 from appliance.relay.join import Join
 from appliance.section.bare import BareCount
-from appliance.section.factories import FrontFactory, PortFactory
+from appliance.section.factories import FrontFactory
 from appliance.section.identity import identities
 from appliance.section.own import Own
 from appliance.section.route import Route
@@ -66,7 +66,8 @@ class Section(Service):
         self._numbers = ids
         self._crew = crew
         self._alone = alone
-        self._ports: dict[Listener, IListeningPort] = {}
+        self._acceptors: dict[Listener, Acceptor] = {}
+        self._leaving = False
         self._bare = BareCount(reactor, settings.config.name, events)
         self._idle: list[Deferred[None]] = []
         self._own = Own(reactor, events, self._takeOwn, lambda: next(self._ids))
@@ -83,7 +84,6 @@ class Section(Service):
         self.settings = settings
         self.route = Route(self._reactor, settings, self._events)
         self._ids = identities(settings.config.logId, self._numbers)
-        self._front = self.route.front(FrontFactory(self._begin, self._caller))
         if self.running:
             self._begins()
 
@@ -129,26 +129,22 @@ class Section(Service):
             self._own.use(self.route)
 
     def _adopt(self) -> None:
-        for listener in tuple(self._ports):
+        for listener in tuple(self._acceptors):
             if listener not in self.listeners:
-                self._ports.pop(listener).stopListening()
+                self._acceptors.pop(listener).stopListening()
         for listener in self.listeners:
-            if listener not in self._ports:
-                self._ports[listener] = self._accept(listener)
+            if listener not in self._acceptors:
+                self._acceptors[listener] = Acceptor(
+                    self._reactor, listener.socket, self._accepted, self._acceptFailed
+                )
                 descriptor = listener.socket.fileno()
                 name = self.settings.config.name
                 self._events.publish(Bound(name, listener.address, descriptor))
 
-    def _accept(self, listener: Listener) -> Any:
-        if self._crew is not None:
-            return Acceptor(self._reactor, listener.socket, self._handOn, self._acceptFailed)
-        # The port reads our current factory for each connection: settings can change.
-        return self._reactor.adoptStreamPort(
-            listener.socket.fileno(), listener.family, PortFactory(self.buildFront)
-        )
-
-    def _handOn(self, handle: socket.socket, client: str) -> None:
-        if self._crew is not None:
+    def _accepted(self, handle: socket.socket, client: str) -> None:
+        if self._crew is None:
+            self.take(handle, client=client)
+        else:
             self._crew.give(handle, next(self._ids), self.settings.config.name, client)
 
     def _acceptFailed(self, why: str) -> None:
@@ -170,18 +166,14 @@ class Section(Service):
             )
         )
 
-    def buildFront(self, addr: IAddress | None) -> Any:
-        """The transport and protocol for one accepted connection."""
-        return self._front.buildProtocol(addr)
-
-    def stopListening(self) -> Deferred[Any]:
-        """Accept no more; fires when the ports are closed."""
-        closed = [maybeDeferred(port.stopListening) for port in self._ports.values()]
-        self._ports.clear()
+    def stopListening(self) -> None:
+        """Accept no more."""
+        for acceptor in self._acceptors.values():
+            acceptor.stopListening()
+        self._acceptors.clear()
         for listener in self.listeners:
             listener.close()
         self.listeners = ()
-        return DeferredList(closed)
 
     # --- connections -----------------------------------------------------------------------
 
@@ -221,6 +213,10 @@ class Section(Service):
                 gone = Closed(name, connection, "unknown", Reason.PROBE, 0, 0, 0.0, dials)
                 self._events.publish(gone)
                 return None
+            except Exception:
+                for join in begun:
+                    self.joins.pop(join.connection, None)
+                raise
         return begun[0]
 
     def _takeOwn(self, handle: socket.socket, caller: Caller) -> Join | None:
@@ -258,14 +254,26 @@ class Section(Service):
 
     # --- ending ----------------------------------------------------------------------------
 
+    def leave(self) -> None:
+        """Let the connections that there are end by themselves when the section is stopped."""
+        self._leaving = True
+
+    def abortAll(self) -> None:
+        """End every connection."""
+        for join in tuple(self.joins.values()):
+            join.abort(Reason.STOPPED)
+
     def stopService(self) -> Deferred[Any]:
-        """Stop listening and end every connection; fires when all are gone."""
+        """Stop listening and end every connection; fires when all are gone.
+
+        One that was told to L{leave} waits for them instead.
+        """
         super().stopService()
-        closed = self.stopListening()
+        self.stopListening()
         self._events.publish(Unbound(self.settings.config.name))
         self._bare.stop()
         self._own.stop()
         self.route.end()
-        for join in tuple(self.joins.values()):
-            join.abort(Reason.STOPPED)
-        return DeferredList([closed, self.whenIdle()])
+        if not self._leaving:
+            self.abortAll()
+        return self.whenIdle()

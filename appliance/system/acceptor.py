@@ -12,8 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+log = Logger()
 
 AT_A_TIME = 64
 """Connections accepted in one turn, so that a flood leaves room for everything else."""
@@ -65,7 +68,12 @@ class Acceptor:
                     self._rest(f"{os.strerror(error.errno)} ({error.errno})")
                 return
             client = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "unix"
-            self._accepted(handle, client)
+            try:
+                self._accepted(handle, client)
+            except Exception:
+                # A defect with one connection must not end the accepting of others.
+                log.failure("serving a connection failed")
+                handle.close()
 
     def _rest(self, why: str) -> None:
         self._reactor.removeReader(self)

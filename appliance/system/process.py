@@ -1,10 +1,13 @@
-"""Facts about users, groups and files that a process needs before it changes itself."""
+"""What a process is and becomes: its user, its group, its root, its pid file."""
 
 from __future__ import annotations
 
 import grp
 import os
 import pwd
+from contextlib import suppress
+
+from attrs import frozen
 
 
 class ProcessError(Exception):
@@ -38,3 +41,55 @@ def checkPidFile(path: str) -> None:
     directory = os.path.dirname(path) or "."
     if not os.access(directory, os.W_OK | os.X_OK):
         raise ProcessError(f"pid: cannot write {path}: {directory} is missing or not writable")
+
+
+def become(user: int | None, group: int | None) -> None:
+    """Be C{user} and C{group} for good, and of no other group. Raises L{ProcessError}."""
+    try:
+        if os.geteuid() == 0 and (user is not None or group is not None):
+            os.setgroups([os.getgid() if group is None else group])
+        if group is not None:
+            os.setgid(group)
+        if user is not None:
+            os.setuid(user)
+    except OSError as error:
+        what = "setgid" if group is not None and os.getgid() != group else "setuid"
+        raise ProcessError(f"{what}: {said(error)}") from None
+
+
+def changeRoot(path: str) -> None:
+    """Lock the process into the directory C{path}. Raises L{ProcessError}."""
+    try:
+        os.chroot(path)
+        os.chdir("/")
+    except OSError as error:
+        raise ProcessError(f"chroot: {said(error)}") from None
+
+
+def said(error: OSError) -> str:
+    """What the system says, with the number: C{No such file or directory (2)}."""
+    number = error.errno or 0
+    return f"{os.strerror(number)} ({number})"
+
+
+@frozen
+class PidFile:
+    """The file at C{path} that has the number of this process in it."""
+
+    path: str
+
+    def write(self) -> None:
+        """Make it anew, readable by all. Raises C{OSError}."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            os.fchmod(handle, 0o644)
+            os.write(handle, b"%d\n" % os.getpid())
+        finally:
+            os.close(handle)
+
+    def remove(self) -> None:
+        """Remove it, if that is still allowed."""
+        with suppress(OSError):
+            os.unlink(self.path)

@@ -19,6 +19,15 @@ from appliance.tls.names import Names
 from appliance.tls.stapled import wantsStaple
 from appliance.tls.verify import Verdicts
 
+
+def encoded(name: str) -> bytes:
+    """C{name} as a greeting has it: without a last dot, letters of other scripts in ASCII."""
+    try:
+        return name.rstrip(".").encode("idna")
+    except UnicodeError:
+        return name.encode()
+
+
 TARGETS = 64
 """For how many addresses a session is kept; a backend's name may lead to many in time."""
 
@@ -80,7 +89,7 @@ class Creator:
         """A connection for a dialled socket."""
         connection = self._connection(None)
         if self._serverName:
-            connection.set_tlsext_host_name(self._serverName.encode("idna"))
+            connection.set_tlsext_host_name(encoded(self._serverName))
         if wantsStaple(self._tls):
             connection.request_ocsp()
         if resumable(self._tls) and self._tls.pskSecrets is None:

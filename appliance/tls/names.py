@@ -1,4 +1,4 @@
-"""Server names (RFC 6066 3): the one we ask for, and whom a client means by the one it asks for.
+"""Sections that share a socket: which of them a client means by the server name it asks for.
 
 The name is read off the ClientHello before OpenSSL sees it, and the connection is made from the
 chosen section's own context. OpenSSL's own way, to change the context in a callback, comes after
@@ -9,12 +9,10 @@ keys.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from appliance.config.model import InetAddress, SectionConfig
 from appliance.tls.hello import parse
 
 if TYPE_CHECKING:
@@ -25,25 +23,6 @@ LIMIT = 16 * 1024
 
 RECORDS = 16
 """How many records a ClientHello may come in."""
-
-
-def serverName(config: SectionConfig) -> str | None:
-    """The name that a client section asks for: the written one, or its first backend's.
-
-    Behind an HTTP proxy that is the host that the proxy is asked for. C{None}, or an empty name,
-    for none: an IP address is no server name.
-    """
-    if config.tls.sni is not None:
-        return config.tls.sni
-    first = config.connect[0] if config.connect else None
-    host = first.host if isinstance(first, InetAddress) else ""
-    if config.proxyRequest is not None:
-        host = config.proxyRequest.host.rpartition(":")[0] or config.proxyRequest.host
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return host or None
-    return None
 
 
 @frozen

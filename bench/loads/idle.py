@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from bench.loads.wire import Steps, begin, dial, main, specified
 
 QUIET = 1.0
 """Seconds without a byte taken after which all counts as stalled."""
+
+DIALLERS = 4
+"""Connections that are opened at the same time."""
 
 
 def stall(connections: list[Any]) -> int:
@@ -28,6 +33,24 @@ def stall(connections: list[Any]) -> int:
     return taken
 
 
+def dialAll(
+    spec: dict[str, Any],
+    tls: ssl.SSLContext | None,
+    numbers: Iterator[int],
+    connections: list[Any],
+    problems: list[str],
+) -> None:
+    """Open a connection for each of C{numbers}, which several threads share."""
+    try:
+        for number in numbers:
+            connection = dial(spec, tls, number)
+            begin(connection, spec["kind"].encode())
+            connection.recv(1)
+            connections.append(connection)
+    except OSError as error:
+        problems.append(str(error))
+
+
 def load(spec: dict[str, Any]) -> Steps:
     """Each step brings the number of connections to C{count}; with C{stall} the last send.
 
@@ -38,15 +61,17 @@ def load(spec: dict[str, Any]) -> Steps:
     step = yield {}
     warm = step["count"]
     while True:
-        why = ""
-        try:
-            while len(connections) < step["count"]:
-                connection = dial(spec, tls, len(connections))
-                begin(connection, spec["kind"].encode())
-                connection.recv(1)
-                connections.append(connection)
-        except OSError as error:
-            why = str(error)
+        numbers = iter(range(len(connections), step["count"]))
+        problems: list[str] = []
+        dialling = [
+            threading.Thread(target=dialAll, args=(spec, tls, numbers, connections, problems))
+            for _ in range(DIALLERS)
+        ]
+        for thread in dialling:
+            thread.start()
+        for thread in dialling:
+            thread.join()
+        why = problems[0] if problems else ""
         taken = stall(connections[warm:]) if step["stall"] else 0
         step = yield {"count": len(connections), "taken": taken, "why": why}
 

@@ -18,7 +18,7 @@ from bench.terminators import Ours
 PATIENCE = 400.0
 """Seconds that a study may take."""
 
-WAITS = 0.015
+WAITS = 0.025
 """Seconds for an object from which a program waits for delayed acknowledgements, not for CPU."""
 
 
@@ -105,9 +105,12 @@ class Studies:
     def _waiting(self) -> list[int]:
         found = []
         for k in self._indices():
-            started = time.monotonic()
-            self._finish([self._storescu(k, self._small, 10)])
-            if (time.monotonic() - started) / 10 > WAITS:
+            took = []
+            for count in (1, 21):
+                started = time.monotonic()
+                self._finish([self._storescu(k, self._small, count)])
+                took.append(time.monotonic() - started)
+            if (took[1] - took[0]) / 20 > WAITS:
                 found.append(k)
         return found
 

@@ -17,12 +17,17 @@ from bench.processes import LoadError
 from bench.session import READY, Served, Session, handshake
 from bench.setting import Route, Setting, Terminator
 
+QUIET = 0.002
+"""CPU seconds within 0.2 s below which a program does nothing."""
+
 
 def measure(session: Session) -> None:
     """1, 100 and 1,000 sections; each has its port, all have one certificate file."""
     counts = (1, 100) if session.quick else (1, 100, 1000)
     cells = [(f"{n} section{'s' * (n > 1)}", n) for n in counts]
     with session.backend() as (_backend, port):
+        with session.serving({"warm-up": port}):
+            pass
         for number, (cell, count), program in session.turns(cells, session.programs):
             routes = tuple(Route(f"s{k}", session.port(), port) for k in range(count))
             setting = Setting(session.host, "TLSv1.3", "ecdsa", routes)
@@ -36,6 +41,7 @@ def drive(session: Session, program: Terminator, setting: Setting, cell: str, nu
         began = time.monotonic()
         served = session.start(program, setting)
         startMs = (session.awaitServing(served) - began) * 1e3
+        settle(served)
         values = {"startCPUMs": cpu(served.pids()) * 1e3, "MiB": rss(served.pids()) / (1 << 20)}
         try:
             values["reloadMs"] = reload(session, served, setting) * 1e3
@@ -47,6 +53,15 @@ def drive(session: Session, program: Terminator, setting: Setting, cell: str, nu
     finally:
         if served is not None:
             session.processes.end(*served.processes)
+
+
+def settle(served: Served) -> None:
+    """Wait until the start is wholly over: a signal too early is lost on some."""
+    until = time.monotonic() + READY
+    before, after = -1.0, cpu(served.pids())
+    while after - before > QUIET and time.monotonic() < until:
+        time.sleep(0.2)
+        before, after = after, cpu(served.pids())
 
 
 def reload(session: Session, served: Served, setting: Setting) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -316,6 +317,55 @@ class TestSessions:
         assert [pair.word() for _ in range(3)] == [b"word"] * 3
         how = said(pair.ours, r"TLS (?:accepted|connected): (.+)$", 3)
         assert how == ["new session negotiated"] * 3
+
+
+class TestPython:
+    """Python's own client, which lets a session and a server name go together at will."""
+
+    def word(
+        self, context: ssl.SSLContext, port: int, name: str, session: ssl.SSLSession | None = None
+    ) -> ssl.SSLSocket | None:
+        """The connection over which a word has gone and come back."""
+        made: socket.socket = socket.create_connection(("127.0.0.1", port), READY)
+        try:
+            made = tls = context.wrap_socket(made, server_hostname=name, session=session)
+            tls.sendall(b"word")
+            if tls.recv(100) == b"word":
+                return tls
+        except OSError:
+            pass
+        made.close()
+        return None
+
+    @VERSIONS
+    def test_sessionElsewhere(self, bench: Bench, version: str) -> None:
+        """A session from a section that asks for nothing opens none that asks for a certificate."""
+        port = freePort()
+        behind = bench.stack.enter_context(echo())
+        text = (
+            f"[pacs]\naccept = 127.0.0.1:{port}\nconnect = 127.0.0.1:{behind}\n{SERVER}"
+            f"[mutual]\nsni = pacs:us1.example\nconnect = 127.0.0.1:{behind}\n{SERVER}{CHAIN}"
+        )
+        bench.stack.enter_context(serving(bench.directory, text))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.maximum_version = getattr(ssl.TLSVersion, version.replace(".", "_"))
+        first = self.word(context, port, "other.example")
+        assert first is not None
+        with first:
+            again = self.word(context, port, "other.example", first.session)
+            assert again is not None
+            with again:
+                assert again.session_reused
+            assert self.word(context, port, "us1.example", first.session) is None
+            context.load_cert_chain(
+                bench.directory / "modality_Cert.pem", bench.directory / "modality_key.pem"
+            )
+            known = self.word(context, port, "us1.example", first.session)
+            assert known is not None
+            with known:
+                assert not known.session_reused
 
 
 class TestOpenSSL:

@@ -181,11 +181,21 @@ class TestFile:
         log._stream.close()
 
     def test_overwrite(self, tmp_path: Path) -> None:
-        """``log = overwrite`` begins anew."""
+        """``log = overwrite`` begins anew each time the file is opened."""
         path = tmp_path / "log"
         path.write_text("old")
-        File(str(path), append=False)._stream.close()
+        log = File(str(path), append=False)
         assert path.read_text() == ""
+        log.write(Line(5, "main", "one"))
+        assert log.reopen() is None
+        assert path.read_text() == ""
+        log.close()
+
+    def test_mode(self, tmp_path: Path) -> None:
+        """A new file is readable to those whom the mode names."""
+        path = tmp_path / "log"
+        File(str(path), mode=0o640).close()
+        assert path.stat().st_mode & 0o777 == 0o640
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
     def test_owner(self, tmp_path: Path) -> None:

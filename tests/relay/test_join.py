@@ -290,6 +290,7 @@ class ServerTests(JoinCase):
 
     def test_handshakeTakesTooLong(self) -> None:
         """The whole handshake has one limit."""
+        self.client.firstBytes = b"\x16\x03"
         self.clock.advance(BUSY - 1)
         self.assertFalse(self.client.aborted)
         self.clock.advance(1)

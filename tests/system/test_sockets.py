@@ -63,7 +63,7 @@ class TestListen:
     def test_unknownOwner(self, tmp_path: Path) -> None:
         """An owner that does not exist is told, and no file is left."""
         path = str(tmp_path / "pacs")
-        with pytest.raises(ListenError, match="^there is no user 'nobody here'"):
+        with pytest.raises(ListenError, match=r"^there is no user 'nobody here'"):
             listen(socket.AF_UNIX, path, (), ("nobody here", None))
         assert not os.path.exists(path)
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.config.model import OCSPConfig, TLSVersion
 from appliance.tls.context import build, resumable
-from appliance.tls.creator import TARGETS, Creator
+from appliance.tls.creator import TARGETS, Creator, encoded
 from appliance.tls.peer import describe
 from tests import material as m
 from tests.tls.pairs import Meeting, creator
@@ -181,3 +181,13 @@ class SwappedNameTests(SynchronousTestCase):
         self.assertIsNone(Meeting(server(), here).peer.serverName)
         here = creator(tls, None, serverName="pacs.example")
         self.assertEqual(Meeting(server(), here).peer.serverName, "pacs.example")
+
+    def test_odd(self) -> None:
+        """Whatever is written, there is something to send."""
+        for name, sent in (
+            ("pacs.example.", b"pacs.example"),
+            ("röntgen.example", b"xn--rntgen-wxa.example"),
+            ("a..b", b"a..b"),
+            ("x" * 64, b"x" * 64),
+        ):
+            self.assertEqual(encoded(name), sent)

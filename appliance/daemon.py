@@ -1,0 +1,157 @@
+"""The appliance as a process: reads its configuration, writes its log, hears signals.
+
+What C{twistd butterfly-tls} and C{butterfly-tls stunnel} have in common. Neither a command line
+nor the global reactor is known here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from getpass import getpass
+from typing import Any
+
+from OpenSSL import SSL
+
+from appliance import __version__
+from appliance.config.model import Config, ConfigError, GlobalConfig, Problem
+from appliance.events import Accepting, Events, Refused, Starting, Stopping, Warned
+from appliance.logs.listener import LogListener
+from appliance.logs.sinks import File, Sink, Syslog, terminal
+from appliance.service import Appliance
+from appliance.system.process import ProcessError
+from appliance.system.signals import install
+from appliance.system.workers import Crew
+
+
+class Daemon(Appliance):
+    """The appliance with the configuration that C{read} gives, now and at each reload.
+
+    C{read} announces what it reads and raises L{ConfigError}. C{words} is how a problem is told.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        events: Events,
+        read: Callable[[], Config],
+        log: LogListener,
+        crew: Crew | None = None,
+        words: Callable[[Problem], str] = str,
+    ) -> None:
+        super().__init__(reactor, events, crew=crew)
+        self._read = read
+        self._log = log
+        self._words = words
+
+    def begin(self, config: Config) -> None:
+        """Make everything ready with the first configuration. Raises L{ConfigError}."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            self.passphrases.ask(getpass)
+        self.apply(config)
+        # Later nobody may be there, and a question would stop all work.
+        self.passphrases.silence()
+
+    def adopt(self, config: Config) -> None:
+        """Let the log and the environment be as C{config} says."""
+        os.environ.update(config.process.environment)
+        self._log.level = config.process.debug
+        self._log.levels = {section.name: section.debug for section in config.sections}
+
+    def startService(self) -> None:
+        """Serve, and hear signals."""
+        super().startService()
+        self._hearSignals()
+        self._reactor.callWhenRunning(self._running)
+
+    def _hearSignals(self) -> None:
+        stops = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+        install(
+            self._reactor,
+            {
+                signal.SIGHUP: self.reload,
+                signal.SIGUSR1: self._log.reopen,
+                signal.SIGUSR2: self.tellActive,
+                **{number: partial(self._stop, number.name) for number in stops},
+            },
+        )
+
+    def _running(self) -> None:
+        # Again, since Twisted sets handlers of its own when the reactor starts.
+        self._hearSignals()
+        self.serving()
+
+    def serving(self) -> None:
+        """The reactor runs, and with it everything."""
+        self.tellReady()
+        self._events.publish(Accepting())
+
+    def reload(self) -> None:
+        """Read the configuration again; a bad one changes nothing and is told."""
+        try:
+            config = self._read()
+            self.apply(config)
+        except ConfigError as error:
+            tellRefused(self._events, error, self._words, reload=True)
+            return
+        self.adopt(config)
+        self.tellReady()
+
+    def _stop(self, name: str) -> None:
+        self._events.publish(Stopping(name, self.connections))
+        self._reactor.stop()
+
+
+def tellRefused(
+    events: Events, error: ConfigError, words: Callable[[Problem], str], reload: bool = False
+) -> None:
+    """Announce that the configuration cannot be used, each problem in C{words}."""
+    for problem in error.problems:
+        if not problem.fatal:
+            events.publish(Warned(str(problem)))
+    events.publish(Refused(tuple(words(p) for p in error.problems if p.fatal), reload))
+
+
+def starting() -> Starting:
+    """What this is, and what it runs on."""
+    platform = f"{sys.platform}, Python {sys.version.split()[0]}"
+    openssl = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
+    return Starting(__version__, platform, openssl)
+
+
+def crewFor(reactor: Any, process: GlobalConfig, events: Events) -> Crew | None:
+    """The workers that C{process} wants, if more than this one process. Raises L{ProcessError}."""
+    workers = process.workers or len(os.sched_getaffinity(0))
+    if workers == 1:
+        return None
+    if process.chroot is not None:
+        raise ProcessError(
+            "workers: with chroot there is no Python to start them with; drop one of the two"
+        )
+    return Crew(reactor, workers, events)
+
+
+def sinksFor(
+    process: GlobalConfig,
+    foreground: bool,
+    output: str | None,
+    syslog: bool | None,
+    owner: tuple[int | None, int | None] = (None, None),
+    mode: int = 0o666,
+) -> tuple[Sink, ...]:
+    """Where the log goes: to the terminal in the C{foreground}, to the file C{output}, to syslog.
+
+    C{syslog} C{None} is for when there is nowhere else. The file gets C{owner} and C{mode}, see
+    L{File}. Raises C{OSError}.
+    """
+    sinks: list[Sink] = []
+    if foreground:
+        sinks.append(terminal())
+    if output is not None:
+        sinks.append(File(output, process.appendLog, *owner, mode=mode))
+    if syslog or (syslog is None and not sinks):
+        sinks.append(Syslog(process.service, process.facility))
+    return tuple(sinks)
