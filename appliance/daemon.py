@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from getpass import getpass
 from typing import Any
@@ -91,6 +91,7 @@ class Daemon(Appliance):
 
     def reload(self) -> None:
         """Read the configuration again; a bad one changes nothing and is told."""
+        before = self.config
         try:
             config = self._read()
             self.apply(config)
@@ -98,11 +99,37 @@ class Daemon(Appliance):
             tellRefused(self._events, error, self._words, reload=True)
             return
         self.adopt(config)
+        if before is not None:
+            for text in onlyAtTheStart(before.process, config.process):
+                self._events.publish(Warned(text))
         self.tellReady()
 
     def _stop(self, name: str) -> None:
         self._events.publish(Stopping(name, self.connections))
         self._reactor.stop()
+
+
+_FIXED = {
+    "appendLog": "log",
+    "chroot": "chroot",
+    "facility": "the facility of debug",
+    "output": "output",
+    "pid": "pid",
+    "service": "service",
+    "setgid": "setgid",
+    "setuid": "setuid",
+    "syslog": "syslog",
+    "workers": "workers",
+}
+"""What concerns the process and is settled when it starts, by the options' names."""
+
+
+def onlyAtTheStart(before: GlobalConfig, after: GlobalConfig) -> Iterator[str]:
+    """A sentence for each option that a reload has found changed and cannot follow."""
+    for name, option in _FIXED.items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            yield f"{option} has changed from {old} to {new}: that counts at the next start only"
 
 
 def tellRefused(

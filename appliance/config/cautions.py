@@ -5,6 +5,7 @@ Each is a pure function from one section and the settings behind it to problems.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -63,9 +64,17 @@ def unnamedServer(section: SectionConfig, settings: Settings) -> Iterator[Proble
         host = next((address.host for address in inet if address.host), "HOST")
         yield settings.place(trust.VERIFY_CHAIN).warning(
             "any server with a certificate of the same CA is accepted",
-            "checkHost with the name of the server",
-            f'add a line like "checkHost = {host}"',
+            "checkHost or checkIP with the name or address of the server",
+            f'add a line like "{_checkFor(host)} = {host}"',
         )
+
+
+def _checkFor(host: str) -> str:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "checkHost"
+    return "checkIP"
 
 
 def anyCertificate(section: SectionConfig, settings: Settings) -> Iterator[Problem]:

@@ -107,7 +107,7 @@ def _foreign(data: bytes, tls: TLSConfig) -> Refusal:
         )
     return Refusal(
         RefusalKind.NOT_TLS,
-        f"speaks neither TLS nor DICOM, its first bytes are {data[:8].hex(' ')}",
+        "speaks neither TLS nor DICOM",
         "check which program this is, and that it uses the right port",
     )
 

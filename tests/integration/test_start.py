@@ -25,6 +25,7 @@ from tests.integration.appliance import (
     serving,
     start,
 )
+from tests.integration.test_workers import alive, client, echoes
 from tests.peers import freePort
 
 pytestmark = pytest.mark.real
@@ -299,3 +300,17 @@ class TestRunning:
         assert "Terminated" in (tmp_path / "run.log").read_text()
         assert not (tmp_path / "run.pid").exists()
         assert not (tmp_path / "twistd.log").exists()
+
+    def test_removedSectionEndsByItself(self, tmp_path: Path) -> None:
+        """The connections of a section that a reload removes finish on what they began with."""
+        keyPair(tmp_path)
+        port, other = freePort(), freePort()
+        with echoes() as behind, serving(tmp_path, section(port, behind)) as child:
+            tls = client(port)
+            configure(tmp_path, "debug = 6\n" + section(other, behind, name="RENAMED"))
+            child.process.send_signal(signal.SIGHUP)
+            child.waitFor(rf"\[RENAMED\] \(FD=\d+\) bound to 127.0.0.1:{other}", READY)
+            awaitRefusal(port)
+            assert alive(tls)
+            tls.close()
+            child.waitFor(r"LOG5\[0\]: Connection closed: 8 byte", READY)
