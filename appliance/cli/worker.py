@@ -16,8 +16,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogBeginner
 
 from appliance.config.model import ConfigError
-from appliance.events import Event, Events, Refused
+from appliance.events import Closed, Event, Events, Refused
 from appliance.logs.listener import onError, twistedObserver
+from appliance.logs.vocabulary import levels
 from appliance.service import Appliance
 from appliance.system.link import Link
 from appliance.system.workers import LINK
@@ -31,6 +32,7 @@ class Worker:
         self._events = Events(onError(self._announce))
         self._events.subscribe(self._announce)
         self._applying = False
+        self._shown = 7
         self._appliance = Appliance(reactor, self._events, listens=False)
         self._link = Link(reactor, end, self._received, self._orphaned)
         globalLogBeginner.beginLoggingTo(
@@ -42,7 +44,8 @@ class Worker:
 
     def _announce(self, event: Event) -> None:
         # The supervisor has applied the same configuration and told all there is to tell of it.
-        if not self._applying:
+        wanted = isinstance(event, Closed) or levels(type(event)) <= self._shown
+        if wanted and not self._applying:
             self._link.send("event", event=event)
 
     def _received(self, facts: dict[str, Any], handle: socket.socket | None) -> None:
@@ -64,6 +67,9 @@ class Worker:
         except ConfigError as error:
             self._applying = False
             self._events.publish(Refused(tuple(map(str, error.problems)), reload=True))
+        else:
+            # What the log would not show is not worth the way up, but for a connection's end.
+            self._shown = max((config.process.debug, *(each.debug for each in config.sections)))
         finally:
             self._applying = False
 

@@ -630,6 +630,8 @@ _BY_EVENT: dict[type[e.Event], tuple[Entry, ...]] = {
     for kind in {entry.event for entry in ENTRIES}
 }
 
+_LEAST = {kind: min(entry.level for entry in entries) for kind, entries in _BY_EVENT.items()}
+
 
 def lines(event: e.Event, main: str = MAIN) -> Iterator[Line]:
     """The lines for C{event}, in order; those of no connection have C{main} in the brackets."""
@@ -643,4 +645,4 @@ def lines(event: e.Event, main: str = MAIN) -> Iterator[Line]:
 
 def levels(event: type[e.Event]) -> int:
     """The lowest (most urgent) level at which C{event} makes a line; 8 when it makes none."""
-    return min((entry.level for entry in _BY_EVENT.get(event, ())), default=8)
+    return _LEAST.get(event, 8)
