@@ -571,6 +571,11 @@ class NoBackend(ConnectionEvent):
 
 
 @frozen
+class Declined(ConnectionEvent):
+    """No backend was there, and the client's association request was rejected (A-ASSOCIATE-RJ)."""
+
+
+@frozen
 class Ended(ConnectionEvent):
     """One direction ended: C{leg} has nothing more to say."""
 

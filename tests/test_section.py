@@ -330,9 +330,10 @@ class BackendTests(SectionCase):
     """When the PACS is not there."""
 
     async def test_refused(self) -> None:
-        """A PACS that is down resets the client after its handshake, and is told."""
+        """A PACS that is down is told, and a client that speaks no DICOM is reset."""
         self.section(connect=unusedPort())
         client = await self.client()
+        client.transport.write(b"hello there")
         await client.lost
         self.assertEqual((await self.event(e.Closed)).reason, e.Reason.NO_BACKEND)
         self.assertEqual(self.of(e.DialFailed)[0].error, "Connection refused (111)")

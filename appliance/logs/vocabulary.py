@@ -535,6 +535,13 @@ ENTRIES: tuple[Entry, ...] = (
         "No backend's name has an address.",
         lambda event: not event.resolved,
     ),
+    Entry(
+        e.Declined,
+        5,
+        "Service [{e.section}] rejected the association request: temporary congestion, since no "
+        "backend can be connected",
+        "A DICOM client hears an A-ASSOCIATE-RJ, so that it shows a reason and tries again.",
+    ),
     Entry(e.Ended, 6, _ended, "One direction came to its end."),
     Entry(
         e.TimedOut,
@@ -560,7 +567,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(e.Closed, 7, _closed, "A bare connect's end.", lambda ev: ev.reason is e.Reason.PROBE),
     Entry(
         e.Closed,
-        6,
+        5,
         _summary,
         "The same end with its reason and all that is known.",
         lambda event: event.reason is not e.Reason.PROBE,

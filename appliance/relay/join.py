@@ -23,6 +23,7 @@ from appliance.events import (
     Accepted,
     Closed,
     ConnectionEvent,
+    Declined,
     End,
     Ended,
     HandshakeFailed,
@@ -38,6 +39,7 @@ from appliance.events import (
     Timer,
 )
 from appliance.relay.back import Back, BackFactory
+from appliance.relay.decline import Decline
 from appliance.relay.front import Front
 from appliance.relay.side import Side
 from appliance.relay.terms import NotAdmittedError, Terms
@@ -70,6 +72,7 @@ class Join:
         self._joining: Deferred[None] | None = None
         self._serverShaken: Deferred[None] = Deferred()
         self._joined = False
+        self._decline: Decline | None = None
         self._ended: set[Leg] = set()
         self._alive: set[Leg] = set()
         self._timer: IDelayedCall | None = None
@@ -139,7 +142,10 @@ class Join:
 
     def _notBroughtTogether(self, failure: Failure) -> None:
         self._joining = None
-        if failure.check(NoBackendError, CancelledError):
+        answers = self.terms.answers and self.front.leg in self._alive
+        if failure.check(NoBackendError) and answers:
+            self._declineClient()
+        elif failure.check(NoBackendError, CancelledError):
             self.abort(Reason.NO_BACKEND)
         elif failure.check(NotAdmittedError):
             self.publish(NotAdmitted, str(failure.value))
@@ -147,6 +153,22 @@ class Join:
         else:
             log.failure("dialling a backend failed", failure)
             self.abort(Reason.INTERNAL)
+
+    def _declineClient(self) -> None:
+        """No backend is there: tell a DICOM client so in its own language."""
+        self._finish(Reason.NO_BACKEND)
+        transport = self.front.transport
+        self._decline = Decline(
+            transport,
+            self.terms.clock,
+            lambda: self.publish(Declined),
+            lambda: self.abort(Reason.NO_BACKEND),
+        )
+        self.front.viewReceived = self._decline.viewReceived
+        if self._ended:
+            self._decline.ended()
+        else:
+            transport.resumeProducing()
 
     def _couple(self) -> None:
         assert self.back is not None  # noqa: S101
@@ -197,7 +219,9 @@ class Join:
         """C{leg} has no more to say: pass that on, and wait for the other one."""
         self.publish(Ended, leg, end)
         self._ended.add(leg)
-        if self._joined:
+        if self._decline is not None:
+            self._decline.ended()
+        elif self._joined:
             self._passEnd(leg)
 
     def _passEnd(self, leg: Leg) -> None:
@@ -287,6 +311,8 @@ class Join:
 
     def _close(self) -> None:
         self._unlimit()
+        if self._decline is not None:
+            self._decline.stop()
         self._tellSilence()
         seconds = self.terms.clock.seconds() - self._started
         self.publish(

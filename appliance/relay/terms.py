@@ -60,7 +60,7 @@ class Terms:
 
     C{back} wraps the factory of the dialled leg in the transport that it needs. C{reset} false
     ends a failed connection with a FIN instead of a RST. C{serverName} is what a server is asked
-    for.
+    for. C{answers} tells a DICOM client so when no backend is there.
     """
 
     section: str
@@ -77,4 +77,5 @@ class Terms:
     recognise: Callable[[bool, bytes], tuple[str, str] | None]
     serverName: str | None = None
     preface: Preface | None = None
+    answers: bool = True
     reset: bool = True

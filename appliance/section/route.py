@@ -74,6 +74,7 @@ class Route:
             serverName=serverName(config),
             preface=proxyLine if config.protocol is Preface.PROXY else None,
             reset=config.reset,
+            answers=config.exec is None,
         )
         program = (
             None

@@ -65,7 +65,9 @@ class TestKilled:
             pacs.process.kill()
             assert sending.wait(READY) != 0
             leftNothing(child, before)
-            assert client("echoscu", port).returncode != 0
+            refused = client("echoscu", port)
+            assert "Rejected Transient" in refused.stdout
+            assert "Temporary Congestion" in refused.stdout
             child.waitFor(r"Connection refused \(111\)", READY)
             with storescp(tmp_path, port=behind):
                 tool("storescu", port, small)

@@ -64,10 +64,10 @@ class VocabularyTests(SynchronousTestCase):
             self.assertEqual(texts(closed(reason, dialled))[0], f"5 Connection {how}: {counts}")
 
     def test_reasonOfTheEnd(self) -> None:
-        """At level 6 the end says why, through whom, with what and for how long."""
+        """By default the end says why, through whom, with what and for how long."""
         self.assertEqual(
             texts(closed(e.Reason.IDLE))[1],
-            "6 Service [S] connection from 192.0.2.1:9 ended: idle, backend 192.0.2.2:104, "
+            "5 Service [S] connection from 192.0.2.1:9 ended: idle, backend 192.0.2.2:104, "
             "TLSv1.3 TLS_AES_256_GCM_SHA384, certificate CN=modality, 1.5 s",
         )
 

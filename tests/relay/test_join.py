@@ -16,6 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from appliance import events as e
 from appliance.backend.caller import Caller
 from appliance.backend.pool import NoBackendError
+from appliance.dicom.associate import echoAssociation
+from appliance.relay.decline import ARTIM, REQUEST_WITHIN
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.join import LAST_FLUSH, Join
 from appliance.relay.terms import NotAdmittedError, Terms
@@ -300,12 +302,62 @@ class ServerTests(JoinCase):
         self.assertEqual(self.of(e.TimedOut)[0].timer, e.Timer.BUSY)
 
     def test_noBackend(self) -> None:
-        """When no PACS can be connected the client is reset."""
+        """When no PACS can be connected a client that says nothing is reset, in the end."""
         self.front.handshakeCompleted()
         self.pool.dials[0][1].errback(NoBackendError())
+        self.assertFalse(self.client.aborted)
+        self.clock.advance(REQUEST_WITHIN)
         self.assertTrue(self.client.aborted)
         self.lose(self.front)
         self.assertEqual(self.closed().reason, e.Reason.NO_BACKEND)
+
+    def noBackend(self) -> None:
+        """The handshake has ended and no PACS can be connected."""
+        self.front.handshakeCompleted()
+        self.pool.dials[0][1].errback(NoBackendError())
+
+    def test_noBackendForDICOM(self) -> None:
+        """A DICOM client hears a rejection that says it may try again, and then goes."""
+        self.noBackend()
+        self.assertTrue(self.client.producing)
+        request = echoAssociation("MODALITY", "PACS").encode()
+        for byte in request:
+            self.front.dataReceived(bytes([byte]))
+        self.assertEqual(self.client.written, bytes.fromhex("03 00 00000004 00 02 03 01"))
+        self.assertEqual(len(self.of(e.Declined)), 1)
+        self.front.readConnectionLost()
+        self.assertTrue(self.client.closing)
+        self.lose(self.front)
+        self.assertEqual(self.closed().reason, e.Reason.NO_BACKEND)
+
+    def test_rejectedClientThatStays(self) -> None:
+        """A rejected client that does not go is reset after the ARTIM time."""
+        self.noBackend()
+        self.front.dataReceived(echoAssociation("MODALITY", "PACS").encode())
+        self.front.dataReceived(b"whatever else it says")
+        self.clock.advance(ARTIM)
+        self.assertTrue(self.client.aborted)
+        self.lose(self.front)
+
+    def test_noBackendForOthers(self) -> None:
+        """A client that does not speak DICOM is reset at once, as stunnel does."""
+        for said in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x04\x00\x00\x00\x00\x01x",
+            b"\x01\x00\xff\xff\xff\xff",
+        ):
+            self.setUp()
+            self.noBackend()
+            self.front.dataReceived(said)
+            self.assertTrue(self.client.aborted, said)
+            self.lose(self.front)
+
+    def test_clientGoesUnanswered(self) -> None:
+        """A client that ends before it has asked for anything is reset."""
+        self.noBackend()
+        self.front.readConnectionLost()
+        self.assertTrue(self.client.aborted)
+        self.lose(self.front)
 
     def test_defectWhileDialling(self) -> None:
         """A defect while dialling ends the connection and is logged."""

@@ -182,6 +182,7 @@ class PrefaceTests(RouteCase):
             proxyRequest=ConnectConfig("pacs.example:11112"),
         )
         client = await self.client(plain=True)
+        client.transport.write(b"no DICOM")
         await client.lost
         self.assertIn("403 Forbidden", (await self.event(e.DialFailed)).error)
         self.assertEqual((await self.event(e.Closed)).reason, e.Reason.NO_BACKEND)
