@@ -23,7 +23,7 @@ LAYER1 = ("tls", "relay", "backend", "health", "logs", "status", "audit", "syste
 MAY_IMPORT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **dict.fromkeys(("__init__", *LAYER0), (PURE, ())),
     "tls": (NETWORK, ("config.model",)),
-    "relay": (NETWORK, ("backend",)),
+    "relay": (NETWORK, ("backend", "dicom")),
     "backend": (NETWORK, ("config.model",)),
     "health": (NETWORK, ("dicom",)),
     "system": (NETWORK, ("config.model",)),

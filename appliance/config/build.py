@@ -149,6 +149,7 @@ def sectionConfig(settings: Settings) -> SectionConfig:
         exec=program,
         execArgs=() if program is None else settings.last(relay.EXEC_ARGS) or (program,),
         protocol=settings.last(protocol.PROTOCOL),
+        proxyVersion=settings.last(protocol.PROXY_VERSION) or 1,
         proxyRequest=proxyRequest(settings),
         setuid=settings.last(process.SETUID) if own else None,
         setgid=settings.last(process.SETGID) if own else None,

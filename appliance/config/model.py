@@ -321,6 +321,7 @@ class SectionConfig:
     exec: str | None = None
     execArgs: tuple[str, ...] = ()
     protocol: Preface | None = None
+    proxyVersion: int = 1
     proxyRequest: ConnectConfig | None = None
     transparent: bool = False
     reset: bool = True

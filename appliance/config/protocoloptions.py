@@ -64,6 +64,16 @@ PROTOCOL = Option(
     "is a web proxy that is asked for a way to protocolHost.",
     protocol,
 )
+PROXY_VERSION = Option(
+    "proxyVersion",
+    Scope.SERVICE,
+    "1 or 2",
+    "1",
+    "The version of the PROXY protocol with protocol = proxy. Version 2 also tells the TLS "
+    "version, the cipher, the server name asked for and the common name of the client's "
+    "certificate. Our own option.",
+    values.number(1, 2),
+)
 PROTOCOL_HOST = Option(
     "protocolHost",
     Scope.SERVICE,
@@ -108,6 +118,6 @@ PROTOCOL_AUTHENTICATION = Option(
 )
 
 OPTIONS: tuple[Option[Any], ...] = (
-    *(PROTOCOL, PROTOCOL_HOST, PROTOCOL_HEADER),
+    *(PROTOCOL, PROXY_VERSION, PROTOCOL_HOST, PROTOCOL_HEADER),
     *(PROTOCOL_USERNAME, PROTOCOL_PASSWORD, PROTOCOL_AUTHENTICATION),
 )

@@ -175,7 +175,7 @@ class Join:
         front, back = self.front.transport, self.back.transport
         self._joined = True
         if self.terms.preface is not None:
-            back.write(self.terms.preface(self.caller, front.getHost()))
+            back.write(self.terms.preface(self.caller, front.getHost(), self.peer))
         front.registerProducer(back, True)
         back.registerProducer(front, True)
         self._lastMoved = self.terms.clock.seconds()

@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from attrs import define, field, frozen
 
+from appliance.events import Peer
+
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 """What every version 2 header begins with (2.2)."""
 
@@ -26,6 +28,10 @@ _LOCAL, _PROXY = 0x20, 0x21
 _FIXED = struct.Struct("!12sBBH")
 _PORTS = struct.Struct("!HH")
 _TLV = struct.Struct("!BH")
+_SSL_FIELDS = struct.Struct("!BI")
+_AUTHORITY, _SSL, _SSL_VERSION, _SSL_CN, _SSL_CIPHER = 0x02, 0x20, 0x21, 0x22, 0x23
+_CLIENT_SSL, _CLIENT_CERT = 0x01, 0x02
+_COMMON_NAME = re.compile(r"(?:^|, )CN=([^,]+)")
 _PORT = re.compile(rb"0|[1-9][0-9]{0,4}")
 
 
@@ -68,6 +74,24 @@ def header(hop: Hop) -> bytes:
     if len(body) > LONGEST_BODY:
         raise ProxyLineError(f"more than {LONGEST_BODY} bytes of addresses and values")
     return _FIXED.pack(SIGNATURE, command, family, len(body)) + body
+
+
+def tlsValues(peer: Peer, verified: bool) -> tuple[tuple[int, bytes], ...]:
+    """What version 2 can tell of a TLS peer (2.2.2 and 2.2.6): its name for us, and its session.
+
+    C{verified}: a certificate that the peer has shown was checked.
+    """
+    inner = [(_SSL_VERSION, peer.version.encode()), (_SSL_CIPHER, peer.cipher.encode())]
+    common = _COMMON_NAME.search(peer.subject or "")
+    if common is not None:
+        inner.append((_SSL_CN, common[1].encode()))
+    client = _CLIENT_SSL | (_CLIENT_CERT if peer.subject is not None else 0)
+    packed = b"".join(_TLV.pack(kind, len(value)) + value for kind, value in inner)
+    # The second field is zero for a certificate that was shown and checked, and for nothing else.
+    unverified = int(peer.subject is None or not verified)
+    ssl = (_SSL, _SSL_FIELDS.pack(client, unverified) + packed)
+    name = () if peer.serverName is None else ((_AUTHORITY, peer.serverName.encode()),)
+    return (*name, ssl)
 
 
 _End = tuple[IPv4Address | IPv6Address, int]

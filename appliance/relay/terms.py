@@ -33,8 +33,8 @@ Approve = Callable[[Any, Any], "Deferred[Any]"]
 """C{(join, transport)}: may a server be used whose TLS leg is C{transport}? It may take its time,
 and fails with L{NotAdmittedError} for a server that may not."""
 
-Preface = Callable[[Caller, IAddress], bytes]
-"""C{(caller, where it called) -> bytes}: what the backend is told ahead of the data."""
+Preface = Callable[[Caller, IAddress, "Peer | None"], bytes]
+"""C{(caller, where it called, its TLS) -> bytes}: what the backend is told ahead of the data."""
 
 
 class Secrets(Protocol):

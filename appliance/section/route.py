@@ -6,7 +6,7 @@ settings make a new route, and connections that exist keep the old one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,12 +21,12 @@ from appliance.backend.policy import byPriority, roundRobin
 from appliance.backend.pool import Pool
 from appliance.backend.resolve import resolver
 from appliance.backend.tunnel import Tunnel, connectRequest
-from appliance.config.model import Address, Failover, Preface, SocketRole
-from appliance.events import Events, Redirected, ServerNameAsked
+from appliance.config.model import Address, Failover, Preface, SectionConfig, SocketRole
+from appliance.events import Events, Peer, Redirected, ServerNameAsked
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.join import Join
 from appliance.relay.program import Program
-from appliance.relay.proxyline import Hop, line
+from appliance.relay.proxyline import Hop, header, line, tlsValues
 from appliance.relay.terms import Dialable, NotAdmittedError, Terms
 from appliance.section.settings import Settings, serverName
 from appliance.tls.answers import Answers
@@ -72,7 +72,7 @@ class Route:
             back=self._wrap(SocketRole.REMOTE, tls=config.client, isClient=True),
             recognise=misplaced,
             serverName=serverName(config),
-            preface=proxyLine if config.protocol is Preface.PROXY else None,
+            preface=preface(config),
             reset=config.reset,
             answers=config.exec is None,
         )
@@ -176,9 +176,26 @@ class Route:
             raise NotAdmittedError(str(error)) from None
 
 
-def proxyLine(caller: Caller, called: IAddress) -> bytes:
+def proxyLine(caller: Caller, called: IAddress, _peer: Peer | None) -> bytes:
     """What a backend is told of C{caller} ahead of its data (C{protocol = proxy})."""
+    return line(_hop(caller, called))
+
+
+def proxyHeader(verified: bool, caller: Caller, called: IAddress, peer: Peer | None) -> bytes:
+    """The same with what TLS knows of the client (C{proxyVersion = 2})."""
+    tlvs = () if peer is None else tlsValues(peer, verified)
+    return header(evolve(_hop(caller, called), tlvs=tlvs))
+
+
+def preface(config: SectionConfig) -> Callable[[Caller, IAddress, Peer | None], bytes] | None:
+    """What a section says to its backend ahead of the data, if anything."""
+    if config.protocol is not Preface.PROXY:
+        return None
+    return proxyLine if config.proxyVersion == 1 else partial(proxyHeader, config.tls.verifies)
+
+
+def _hop(caller: Caller, called: IAddress) -> Hop:
     host, port = getattr(called, "host", ""), getattr(called, "port", 0)
     if not caller.host or not host:
-        return line(Hop())
-    return line(Hop((caller.host, caller.port), (host, port)))
+        return Hop()
+    return Hop((caller.host, caller.port), (host, port))

@@ -31,7 +31,7 @@ STUNNEL = """
 """
 """Every option of stunnel's manual, with the names that older ones had."""
 
-OURS = "workers keyPermissions keyPassphrase ocspStapling callingAET calledAET"
+OURS = "workers proxyVersion keyPermissions keyPassphrase ocspStapling callingAET calledAET"
 
 IGNORED = """
     EGD RNDbytes RNDfile RNDoverwrite iconActive iconError iconIdle taskbar stack sessionCacheSize

@@ -501,7 +501,7 @@ class ServerTests(JoinCase):
     def test_preface(self) -> None:
         """What is said ahead of the data comes first and counts for nothing."""
         self.join.terms = evolve(
-            self.join.terms, preface=lambda caller, host: f"{caller} called {host};".encode()
+            self.join.terms, preface=lambda caller, host, _peer: f"{caller} called {host};".encode()
         )
         self.joined()
         self.front.dataReceived(b"data")

@@ -18,6 +18,7 @@ from appliance.config.model import (
     TLSConfig,
     TLSVersion,
 )
+from appliance.relay.proxyline import Decoder
 from appliance.section import Section
 from tests import material as m
 from tests.house import PACS, SectionCase
@@ -145,6 +146,24 @@ class PrefaceTests(RouteCase):
         client.transport.write(b"hello")
         await self.store.upTo(len(expected))
         self.assertEqual(bytes(self.store.received), expected)
+
+    async def test_proxyVersion2(self) -> None:
+        """Version 2 also tells of the client's TLS and its certificate."""
+        self.section(protocol=Preface.PROXY, proxyVersion=2, **self.verifying())
+        client = await self.client(pair=m.client())
+        client.transport.write(b"hello")
+        while not self.store.received.endswith(b"hello"):
+            await self.store.upTo(len(self.store.received) + 1)
+        read = Decoder().feed(bytes(self.store.received))
+        assert read is not None
+        hop, rest = read
+        assert hop.source is not None
+        self.assertEqual(rest, b"hello")
+        self.assertEqual(hop.source[0], "127.0.0.1")
+        values = dict(hop.tlvs)[0x20]
+        self.assertEqual(values[:5], bytes((3, 0, 0, 0, 0)))
+        for value in (b"TLSv1.3", b"TLS_AES_256_GCM_SHA384", b"modality"):
+            self.assertIn(value, values)
 
     async def test_silentClient(self) -> None:
         """It is told at once, also of a client that waits for the PACS to speak."""
