@@ -112,7 +112,11 @@ def hear(
             client.sendall(said)
             heard = b""
             while not said or len(heard) < len(said):
-                data = client.recv(65536)
+                try:
+                    data = client.recv(65536)
+                except ConnectionResetError:
+                    # A backend that goes without reading what it was sent resets: an end as well.
+                    break
                 if not data:
                     break
                 heard += data
