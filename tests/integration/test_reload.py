@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import signal
+import socket
 from collections import Counter
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
+from appliance.cli.child import running
 from tests.integration.appliance import READY, configure, keyPair, section, serving
 from tests.integration.test_workers import TWO, alive, awaitLines, client, echoes
-from tests.peers import freePort
+from tests.peers import awaitListener, freePort, program
 
 pytestmark = pytest.mark.real
 
@@ -57,3 +59,43 @@ def test_reloads(tmp_path: Path, workers: str) -> None:
             each.close()
     assert set(outcomes) == {"served"}, outcomes
     assert outcomes["served"] > LOOPS
+
+
+def plain(port: int) -> socket.socket:
+    """A client of stunnel's plain side that has said something and heard it back."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=READY)
+    assert pings(connection)
+    return connection
+
+
+def pings(connection: socket.socket) -> bool:
+    """True when what is said comes back from the backend."""
+    connection.sendall(b"ping")
+    return connection.recv(4) == b"ping"
+
+
+def test_behindStunnel(tmp_path: Path) -> None:
+    """The same with stunnel as the TLS client: nobody behind it notices the reloads."""
+    keyPair(tmp_path)
+    port, entry = freePort(), freePort()
+    stunnelConf = tmp_path / "stunnel.conf"
+    stunnelConf.write_text(
+        f"foreground = yes\nsyslog = no\npid =\n[out]\nclient = yes\n"
+        f"accept = 127.0.0.1:{entry}\nconnect = 127.0.0.1:{port}\n"
+    )
+    with (
+        echoes() as behind,
+        serving(tmp_path, section(port, behind)) as child,
+        running("stunnel", [program("stunnel4"), str(stunnelConf)], tmp_path),
+    ):
+        awaitListener(entry)
+        lasting = plain(entry)
+        for number in range(RELOADS):
+            text = section(port, behind, f"TIMEOUTidle = {1000 + number}")
+            configure(tmp_path, f"debug = 6\n{text}")
+            child.process.send_signal(signal.SIGHUP)
+            for _ in range(5):
+                plain(entry).close()
+            awaitLines(child, "Configuration successful", number + 2)
+        assert pings(lasting)
+        lasting.close()
