@@ -22,6 +22,7 @@ from twisted.internet.interfaces import IReactorTime
 from appliance.backend.backend import Backend
 from appliance.backend.dialler import Dialler
 from appliance.backend.resolve import resolver
+from appliance.cli.arguments import seconds
 from appliance.cli.running import complete
 from appliance.config.build import build
 from appliance.config.model import Config, Problem, SectionConfig, TLSConfig
@@ -47,7 +48,7 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--timeout",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=5.0,
         help="for each echo (default: %(default)s)",
     )

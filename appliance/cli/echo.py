@@ -17,9 +17,9 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
+from appliance.cli.arguments import hostAndPort, seconds, title
 from appliance.cli.caller import Caller, buildContext
 from appliance.cli.running import complete
-from appliance.cli.send import hostAndPort, title
 from appliance.dicom.items import PDUError
 from appliance.health.echo import echo
 from appliance.health.result import TLS, Result, State
@@ -53,17 +53,6 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
     add("--key", metavar="FILE", help="its private key (default: in the --cert file)")
     add("--name", metavar="HOST", help="the name in the peer's certificate (default: HOST)")
     add("--insecure", action="store_true", help="only tell what --ca finds wrong, and go on")
-
-
-def seconds(text: str) -> float:
-    """Parse a positive number of seconds, below an hour."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds below an hour")
-    return number
 
 
 def run(arguments: argparse.Namespace) -> int:

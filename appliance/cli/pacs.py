@@ -12,8 +12,8 @@ import signal
 import sys
 from pathlib import Path
 
+from appliance.cli.arguments import title
 from appliance.cli.extra import needsDemoExtra
-from appliance.cli.send import title
 
 SUMMARY = "run a small PACS to try the appliance with"
 

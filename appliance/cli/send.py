@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.cli.arguments import hostAndPort, seconds, title
 from appliance.cli.extra import needsDemoExtra
 from appliance.cli.progress import Progress, inWords
 
@@ -56,33 +57,6 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
         help="the longest wait for the connection, an answer or any progress (default: 30)",
     )
     add("-v", "--verbose", action="store_true", help="print file names too")
-
-
-def hostAndPort(text: str) -> tuple[str, int]:
-    """Parse C{HOST:PORT}, where an IPv6 address stands in brackets."""
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
-    return host, int(port)
-
-
-def title(text: str) -> str:
-    """Parse an AE title: 1 to 16 characters of ASCII, no backslash (PS3.5 6.2)."""
-    if not 1 <= len(text.strip()) <= 16 or not text.isascii() or "\\" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no AE title (1 to 16 characters)")
-    return text.strip()
-
-
-def seconds(text: str) -> float:
-    """Parse a positive number of seconds, below an hour."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds below an hour")
-    return number
 
 
 @needsDemoExtra

@@ -21,11 +21,11 @@ from pydicom.uid import UID, generate_uid
 from pynetdicom import AllStoragePresentationContexts
 from twisted.trial.unittest import SynchronousTestCase
 
+from appliance.cli.arguments import hostAndPort, seconds, title
 from appliance.cli.association import AssociationError, Destination, explain
 from appliance.cli.child import running
 from appliance.cli.phantom import study
 from appliance.cli.progress import Progress
-from appliance.cli.send import hostAndPort, seconds, title
 from appliance.cli.store import batches, contextsFor, deliver, files, readObject
 from tests.material import ca, client, server, write, writeAuthority
 from tests.peers import (
