@@ -602,6 +602,7 @@ class TestDaemon:
             done = ends(home, ours(configure(home, text)))
             assert (done.returncode, done.stderr) == (0, "")
             assert echoed(socket.create_connection(("127.0.0.1", port)))
+        awaitThat(lambda: "LOG5[0]: Connection " in (root / "log").read_text())
         pid = int((root / "pid").read_text())
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             os.kill(pid, number)
