@@ -220,7 +220,8 @@ class NameRule:
 class TLSConfig:
     """What one section's TLS context is built from; file names are absolute and exist.
 
-    C{certWhere} and C{keyWhere} are where the names were written, for messages. C{options} and
+    C{certWhere}, C{keyWhere} and C{caWhere} are where the names were written, for messages, and
+    C{places} where the options were whose values only OpenSSL can judge. C{options} and
     C{clearOptions} are OpenSSL's C{SSL_OP_} flags to set and to leave unset.
     C{sni} is the name a client asks for: empty for none, C{None} for the host it connects to.
     C{requestCert} asks for a certificate without needing one, C{verifyIfSent} checks the chain of
@@ -249,6 +250,7 @@ class TLSConfig:
     securityLevel: int | None = None
     sni: str | None = None
     caWhere: Where = Where("")
+    places: tuple[tuple[str, Where], ...] = field(default=(), eq=False)
     crlFile: str | None = None
     crlPath: str | None = None
     requestCert: bool = False

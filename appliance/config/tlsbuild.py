@@ -34,6 +34,11 @@ def tlsConfig(settings: Settings) -> TLSConfig:
         certWhere=settings.place(tls.CERT).where,
         keyWhere=settings.place(tls.KEY if settings.wrote(tls.KEY) else tls.CERT).where,
         caWhere=settings.place(authorities).where,
+        places=tuple(
+            (option.name, settings.place(option).where)
+            for option in (tls.CIPHERS, tls.CIPHERSUITES, tls.CURVES, tls.CERT, tls.PSK_SECRETS)
+            if settings.wrote(option)
+        ),
         requestCert=level in (0, IF_SENT),
         verifyIfSent=level == IF_SENT and not always,
         requireCert=settings.last(trust.REQUIRE_CERT) or (level or 0) > IF_SENT,

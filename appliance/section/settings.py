@@ -65,7 +65,7 @@ def settingsFor(
     try:
         context = build(config.name, config.where, config.tls, material, staple)
     except ValueError as error:
-        return None, (*problems, error.args[0])
+        return None, (*problems, *error.args)
     left = None if certificate is None else certificate.daysLeft(now)
     settings = Settings(config, context, certificate, left, local, material.known, staple)
     return settings, problems

@@ -95,7 +95,8 @@ def build(
 ) -> SSL.Context:
     """Build the context of the section C{name}; C{staple} is a server's own.
 
-    Raises L{ValueError} whose one argument is a L{Problem} when OpenSSL refuses an option's value.
+    Raises L{ValueError} whose arguments are L{Problem}s, one for each option whose value OpenSSL
+    refuses.
     """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD if tls.client else SSL.TLS_SERVER_METHOD)
     _protocol(context, tls)
@@ -107,11 +108,14 @@ def build(
         ("cert", lambda: _certificate(context, material.pair)),
         ("PSKsecrets", lambda: _keys(context, tls, material)),
     )
+    problems = []
     for option, apply in steps:
         try:
             apply()
         except (SSL.Error, ValueError) as error:
-            raise ValueError(_problem(name, where, tls, option, error)) from None
+            problems.append(_problem(name, where, tls, option, error))
+    if problems:
+        raise ValueError(*problems)
     _verification(context, tls, material)
     _sessions(context, name, tls)
     if staple is not None:
@@ -133,7 +137,8 @@ def _problem(name: str, where: Where, tls: TLSConfig, option: str, error: Except
         "ciphers": f"OpenSSL finds no cipher in {cipherString(tls)!r}",
         "cert": f"OpenSSL refuses the certificate or key of {tls.cert} at this security level",
     }.get(option, str(error))
-    return Problem(Severity.ERROR, where, found, advice=advice, section=name, option=option)
+    place = dict(tls.places).get(option, where)
+    return Problem(Severity.ERROR, place, found, advice=advice, section=name, option=option)
 
 
 def _protocol(context: SSL.Context, tls: TLSConfig) -> None:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from appliance.config.model import TLSVersion
+from appliance.config.model import TLSVersion, Where
 from appliance.tls import binding
 from appliance.tls.context import DEFAULT_CIPHERS, build, cipherString
 from appliance.tls.creator import Creator
@@ -195,6 +195,16 @@ class RefusalTests(SynchronousTestCase):
         with patch.object(binding, "_lib", Bare()), self.assertRaises(ValueError) as caught:
             binding.setSignatureAlgorithms(SSL.Context(SSL.TLS_METHOD), "RSA-PSS+SHA256")
         self.assertIn("lacks SSL_CTX_set1_sigalgs_list", str(caught.exception))
+
+    def test_allAtOnce(self) -> None:
+        """Every value that OpenSSL refuses is told, each at its own place."""
+        places = (("curves", Where("x.conf", 8)), ("ciphers", Where("x.conf", 6)))
+        with self.assertRaises(ValueError) as caught:
+            context(
+                ciphers="NONSENSE", ciphersuites="TLS_NONSENSE", curves="nonsense", places=places
+            )
+        told = [(problem.option, problem.where.line) for problem in caught.exception.args]
+        self.assertEqual(told, [("ciphers", 6), ("ciphersuites", m.WHERE.line), ("curves", 8)])
 
 
 class BindingTests(SynchronousTestCase):
