@@ -314,7 +314,7 @@ class HandshakeTests(SectionCase):
             session = None
             for _ in range(2):
                 with (
-                    socket.create_connection(("127.0.0.1", self.port)) as raw,
+                    socket.create_connection(("127.0.0.1", self.port), timeout=10) as raw,
                     context.wrap_socket(raw, session=session) as tls,
                 ):
                     session = tls.session

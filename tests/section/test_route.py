@@ -126,7 +126,7 @@ def resuming(port: int, version: ssl.TLSVersion) -> bool:
     session, reused = None, False
     for _ in range(2):
         with (
-            socket.create_connection(("127.0.0.1", port)) as raw,
+            socket.create_connection(("127.0.0.1", port), timeout=10) as raw,
             context.wrap_socket(raw, session=session) as tls,
         ):
             tls.recv(1)
