@@ -151,7 +151,7 @@ class Results:
 
     def fill(self, document: Path = DOCUMENT) -> None:
         """Write what was measured between the document's marks C{<!-- bench:NAME -->}."""
-        made = {part: self.section(part) for part in TITLES if part in self.document["parts"]}
+        made = {part: self.section(part) for part in TITLES if self.cells.get(part)}
         made["machine"] = self.machine()
         if (document.parent / "performance.svg").exists():
             made["plot"] = "![How the cost grows](performance.svg)"
