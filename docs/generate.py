@@ -32,7 +32,7 @@ def pages() -> dict[str, str]:
     """The text of each page, by the name of its file."""
     made = {
         "options.md": optionsPage("appliance/config"),
-        "log.md": logPage("appliance/logs/vocabulary.py"),
+        "log.md": logPage("appliance/logs/lines"),
         "commands.md": commandsPage("appliance/cli and appliance/tap.py"),
         "differences.md": differencesPage("tests/differential/differences.py"),
     }

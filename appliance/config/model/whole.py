@@ -1,0 +1,48 @@
+"""The process, and the configuration as a whole."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from appliance.config.model.problems import Problem
+from appliance.config.model.sections import SectionConfig
+
+
+@frozen
+class GlobalConfig:
+    """What stands before the first section and concerns the process.
+
+    C{None} means that the file does not say. C{workers} 0 is one for each processor. C{output} is
+    absolute. C{foreground} is C{"yes"},
+    C{"quiet"} or C{"no"}.
+    """
+
+    debug: int = 5
+    facility: str = "daemon"
+    output: str | None = None
+    appendLog: bool = True
+    syslog: bool | None = None
+    foreground: str | None = None
+    pid: str | None = None
+    setuid: str | None = None
+    setgid: str | None = None
+    chroot: str | None = None
+    service: str = "butterfly-tls"
+    workers: int = 1
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@frozen
+class Config:
+    """A whole, valid configuration. C{files} are all the files that were read for it.
+
+    C{inetd} is there when the file has no section, for one connection on standard input: a section
+    without C{accept}.
+    """
+
+    path: str
+    process: GlobalConfig
+    sections: tuple[SectionConfig, ...]
+    files: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = field(default=())
+    inetd: SectionConfig | None = None

@@ -1,0 +1,112 @@
+"""What happens to one section."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from appliance.events.base import SectionEvent
+
+
+@frozen
+class Initializing(SectionEvent):
+    """The section's certificate, key and context are about to be built."""
+
+
+@frozen
+class CertificateLoaded(SectionEvent):
+    """The section's certificate was read from C{path}."""
+
+    path: str
+
+
+@frozen
+class KeyLoaded(SectionEvent):
+    """The section's private key was read from C{path}."""
+
+    path: str
+
+
+@frozen
+class KeyMatched(SectionEvent):
+    """The private key belongs to the certificate."""
+
+
+@frozen
+class Bound(SectionEvent):
+    """The section listens at C{address} on descriptor C{descriptor}."""
+
+    address: str
+    descriptor: int
+
+
+@frozen
+class BindFailed(SectionEvent):
+    """The section could not listen at C{address}; another address of it may still do."""
+
+    address: str
+    error: str
+
+
+@frozen
+class Ready(SectionEvent):
+    """The section serves: where, to which backends, with which certificate, for how long."""
+
+    addresses: str
+    backends: str
+    certificate: str
+    daysLeft: int | None
+
+
+@frozen
+class ResolveDelayed(SectionEvent):
+    """A backend's name is not known when the section starts; each connection asks again."""
+
+
+@frozen
+class ChildEnded(SectionEvent):
+    """A program of the section ended with C{code}, or by C{signal}."""
+
+    pid: int
+    code: int | None
+    signal: int | None = None
+
+
+@frozen
+class Unbound(SectionEvent):
+    """The section stopped listening."""
+
+
+@frozen
+class AcceptFailed(SectionEvent):
+    """The kernel could give us no connection: out of descriptors or memory."""
+
+    error: str
+
+
+@frozen
+class BareConnects(SectionEvent):
+    """So many connections came and went without a byte since the last such count."""
+
+    count: int
+    clients: int
+
+
+@frozen
+class StapleFetching(SectionEvent):
+    """The OCSP responder at C{url} is about to be asked about the section's own certificate."""
+
+    url: str
+
+
+@frozen
+class StapleFetched(SectionEvent):
+    """The section has an OCSP answer to staple, good until C{until} (seconds since 1970)."""
+
+    until: float
+
+
+@frozen
+class StapleFailed(SectionEvent):
+    """There is no new OCSP answer to staple; announced once for each C{why}, not for each try."""
+
+    why: str

@@ -1,0 +1,1 @@
+"""Which lines there are, by what they are about."""
