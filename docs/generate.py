@@ -214,6 +214,23 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
         for reason in events.Reason
         for dialled in (False, True)
     ],
+    events.AssociationRequested: [{"contexts": (), "requestor": named(events.Application)}],
+    events.AssociationAccepted: [{"contexts": ()}],
+    events.AssociationRefused: [{"enforced": True}, {"enforced": False}],
+    events.AssociationEnded: [
+        {
+            "association": named(
+                events.Association,
+                outcome=outcome,
+                tallies=(named(events.Tally, statuses=((0, 0),)),),
+            )
+        }
+        for outcome in events.Outcome
+    ],
+    events.BackendChanged: [
+        {"after": after, "before": events.Health.UP} for after in events.Health
+    ],
+    events.Checked: [{"seconds": 0.0}],
 }
 
 

@@ -11,6 +11,9 @@ from typing import Final
 
 from attrs import evolve
 
+from appliance.config import auditoptions as audit
+from appliance.config import dicomoptions as dicom
+from appliance.config import healthoptions as health
 from appliance.config import processoptions as process
 from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
@@ -19,7 +22,9 @@ from appliance.config.model import (
     Config,
     ConfigError,
     ConnectConfig,
+    DicomConfig,
     GlobalConfig,
+    HealthConfig,
     Preface,
     Problem,
     SectionConfig,
@@ -126,6 +131,8 @@ def globalConfig(settings: Settings) -> GlobalConfig:
             chroot=process.CHROOT,
             service=process.SERVICE,
             workers=process.WORKERS,
+            stateDirectory=audit.STATE_DIRECTORY,
+            journal=audit.JOURNAL,
         ),
         environment=settings.all(process.SET_ENV),
     )
@@ -162,6 +169,8 @@ def sectionConfig(settings: Settings) -> SectionConfig:
             )
         ),
         socketOptions=_lastOfEach(settings.all(relay.SOCKET)),
+        dicom=dicomConfig(settings),
+        health=healthConfig(settings),
         **settings.arguments(
             client=relay.CLIENT,
             failover=relay.FAILOVER,
@@ -177,6 +186,39 @@ def sectionConfig(settings: Settings) -> SectionConfig:
     )
     debug = settings.last(process.DEBUG) or Debug(config.debug)
     return evolve(config, debug=debug.level)
+
+
+def dicomConfig(settings: Settings) -> DicomConfig:
+    """What a section does with associations."""
+    return DicomConfig(
+        **settings.arguments(mode=dicom.DICOM, enforced=dicom.POLICY),
+        allowCalling=_flat(settings.all(dicom.ALLOW_CALLING)),
+        allowCalled=_flat(settings.all(dicom.ALLOW_CALLED)),
+        allowClasses=_flat(settings.all(dicom.ALLOW_CLASS)),
+        denyClasses=_flat(settings.all(dicom.DENY_CLASS)),
+        certificates=settings.all(dicom.CERTIFICATE_AET),
+        routes=settings.all(dicom.ROUTE),
+        rewriteCalling=settings.all(dicom.REWRITE_CALLING),
+        rewriteCalled=settings.all(dicom.REWRITE_CALLED),
+    )
+
+
+def healthConfig(settings: Settings) -> HealthConfig:
+    """How a section's backends are watched."""
+    return HealthConfig(
+        **settings.arguments(
+            check=health.CHECK,
+            interval=health.INTERVAL,
+            timeout=health.TIMEOUT,
+            rise=health.RISE,
+            fall=health.FALL,
+            hook=health.HOOK,
+        )
+    )
+
+
+def _flat(lists: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for values in lists for each in values))
 
 
 def proxyRequest(settings: Settings) -> ConnectConfig | None:

@@ -10,6 +10,9 @@ from itertools import chain
 from typing import Any, Final
 
 from appliance.config import (
+    auditoptions,
+    dicomoptions,
+    healthoptions,
     ignoredoptions,
     processoptions,
     protocoloptions,
@@ -23,8 +26,11 @@ from appliance.config.vocabulary import Option
 
 GROUPS: Final[dict[str, tuple[Option[Any], ...]]] = {
     "The process": processoptions.OPTIONS,
+    "For the record": auditoptions.OPTIONS,
     "Connections": relayoptions.OPTIONS,
     "Before the data": protocoloptions.OPTIONS,
+    "DICOM": dicomoptions.OPTIONS,
+    "The state of backends": healthoptions.OPTIONS,
     "TLS and our own certificate": tlsoptions.OPTIONS,
     "The peer's certificate": trustoptions.OPTIONS,
     "Accepted for stunnel's sake and ignored": ignoredoptions.OPTIONS,

@@ -52,11 +52,12 @@ CLIENT = Option(
 FAILOVER = Option(
     "failover",
     Scope.SERVICE,
-    "rr or prio",
+    "rr, prio or leastconn",
     "prio",
     "In which order several connect addresses are tried: prio takes them as written, so that the "
-    "later ones stand by, rr takes them in turn.",
-    values.choice({"rr": Failover.RR, "prio": Failover.PRIO}),
+    "later ones stand by, rr takes them in turn, leastconn begins with the one that has the fewest "
+    "connections.",
+    values.choice({each.value: each for each in Failover}),
     complaint="The argument needs to be either 'rr' or 'prio'",
 )
 DELAY = Option(

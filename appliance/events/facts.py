@@ -12,7 +12,8 @@ class Peer:
     """The TLS peer as known once the handshake has ended; C{None} where it did not say.
 
     C{group} is C{"unknown"} where the OpenSSL binding has no call for it. C{psk}: the handshake
-    rests on a pre-shared key; C{resumed}: on an earlier session.
+    rests on a pre-shared key; C{resumed}: on an earlier session. C{names} are the common name
+    and the alternative names of its certificate.
     """
 
     version: str
@@ -24,6 +25,7 @@ class Peer:
     resumed: bool = False
     issuer: str | None = None
     psk: bool = False
+    names: tuple[str, ...] = ()
 
 
 class End(Enum):
@@ -78,4 +80,8 @@ class Reason(Enum):
     """The appliance stopped."""
     WORKER_LOST = "worker lost"
     """The process that had the connection died."""
+    CUT = "cut short"
+    """The plain leg ended in the middle of an association, though without a reset."""
+    NOT_DICOM = "not DICOM"
+    """The client of a section with C{dicom = yes} did not ask for an association."""
     INTERNAL = "internal error"

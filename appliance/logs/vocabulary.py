@@ -13,7 +13,7 @@ from attrs import frozen
 
 from appliance import events as e
 from appliance.logs.entry import Entry
-from appliance.logs.lines import connections, process, sections, trust
+from appliance.logs.lines import associations, backends, connections, process, sections, trust
 
 MAIN = "main"
 """Stands in the brackets where a line is not about one connection."""
@@ -33,6 +33,8 @@ ENTRIES: tuple[Entry, ...] = (
     *sections.ENTRIES,
     *trust.ENTRIES,
     *connections.ENTRIES,
+    *associations.ENTRIES,
+    *backends.ENTRIES,
 )
 
 _BY_EVENT: dict[type[e.Event], tuple[Entry, ...]] = {

@@ -142,7 +142,7 @@ class Join:
 
     def _notBroughtTogether(self, failure: Failure) -> None:
         self._joining = None
-        answers = self.terms.answers and self.front.leg in self._alive
+        answers = self.terms.speaks and self.front.leg in self._alive
         if failure.check(NoBackendError) and answers:
             self._declineClient()
         elif failure.check(NoBackendError, CancelledError):

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 
 from appliance.backend.caller import Caller
+from appliance.dicom.pdu import AssociateRJ, AssociateRQ
 from appliance.events import ConnectionEvent, Events, Peer
 
 
@@ -37,6 +38,29 @@ Preface = Callable[[Caller, IAddress, "Peer | None"], bytes]
 """C{(caller, where it called, its TLS) -> bytes}: what the backend is told ahead of the data."""
 
 
+@frozen
+class Passage:
+    """Where an association goes: the C{pool}, and the titles it goes by there, if others."""
+
+    pool: Dialable
+    calling: str | None = None
+    called: str | None = None
+
+
+class RejectedError(Exception):
+    """An association is not let through; C{rejection} is what the client hears."""
+
+    def __init__(self, rejection: AssociateRJ, why: str) -> None:
+        super().__init__(why)
+        self.rejection = rejection
+        self.why = why
+
+
+Gate = Callable[[Any, Dialable, AssociateRQ], Passage]
+"""C{(join, pool, request) -> passage}: where an association goes that the client of C{join} asks
+for, C{pool} being where connections go otherwise. Raises L{RejectedError}."""
+
+
 class Secrets(Protocol):
     """What the TLS side knows of a leg, asked for when a handshake has ended."""
 
@@ -60,7 +84,8 @@ class Terms:
 
     C{back} wraps the factory of the dialled leg in the transport that it needs. C{reset} false
     ends a failed connection with a FIN instead of a RST. C{serverName} is what a server is asked
-    for. C{answers} tells a DICOM client so when no backend is there.
+    for. C{speaks} is true where associations are observed and clients hear failures in DICOM.
+    With a C{gate} the association request is read before a backend is dialled.
     """
 
     section: str
@@ -77,5 +102,6 @@ class Terms:
     recognise: Callable[[bool, bytes], tuple[str, str] | None]
     serverName: str | None = None
     preface: Preface | None = None
-    answers: bool = True
+    speaks: bool = True
+    gate: Gate | None = None
     reset: bool = True

@@ -21,13 +21,14 @@ from appliance.backend.policy import byPriority, roundRobin
 from appliance.backend.pool import Pool
 from appliance.backend.resolve import resolver
 from appliance.backend.tunnel import Tunnel, connectRequest
-from appliance.config.model import Address, Failover, Preface, SectionConfig, SocketRole
+from appliance.config.model import Address, Dicom, Failover, Preface, SectionConfig, SocketRole
+from appliance.dicom.pdu import AssociateRQ
 from appliance.events import Events, Peer, Redirected, ServerNameAsked
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.join import Join
 from appliance.relay.program import Program
 from appliance.relay.proxyline import Hop, header, line, tlsValues
-from appliance.relay.terms import Dialable, NotAdmittedError, Terms
+from appliance.relay.terms import Dialable, NotAdmittedError, Passage, Terms
 from appliance.section.settings import Settings, serverName
 from appliance.tls.answers import Answers
 from appliance.tls.checker import Checker, NotGoodError, checks
@@ -74,7 +75,8 @@ class Route:
             serverName=serverName(config),
             preface=preface(config),
             reset=config.reset,
-            answers=config.exec is None,
+            speaks=config.exec is None and config.dicom.mode is not Dicom.NO,
+            gate=self._gate if config.dicom.mode is Dicom.YES else None,
         )
         program = (
             None
@@ -165,6 +167,11 @@ class Route:
         join.publish(Redirected)
         join.terms = evolve(join.terms, preface=None)
         return self._redirect
+
+    def _gate(self, join: Join, pool: Dialable, request: AssociateRQ) -> Passage:
+        """Where the association goes that the client of C{join} asks for."""
+        del join, request
+        return Passage(pool)
 
     async def _approve(self, join: Join, transport: Any) -> None:
         """Say no by L{NotAdmittedError} to a peer whose certificate is revoked."""

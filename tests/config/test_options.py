@@ -31,7 +31,14 @@ STUNNEL = """
 """
 """Every option of stunnel's manual, with the names that older ones had."""
 
-OURS = "workers proxyVersion keyPermissions keyPassphrase ocspStapling callingAET calledAET"
+OURS = """
+    workers proxyVersion keyPermissions keyPassphrase ocspStapling callingAET calledAET
+    stateDirectory journal tlsProfile
+    dicom allowCallingAET allowCalledAET allowSOPClass denySOPClass certificateAET policy route
+    rewriteCallingAET rewriteCalledAET
+    healthCheck healthInterval healthTimeout healthRise healthFall healthHook
+    audit auditProtocol auditCAfile auditCert auditKey auditSpool auditSpoolSize auditSource
+"""
 
 IGNORED = """
     EGD RNDbytes RNDfile RNDoverwrite iconActive iconError iconIdle taskbar stack sessionCacheSize

@@ -39,7 +39,7 @@ class VocabularyTests(SynchronousTestCase):
 
     def test_everyEventHasALine(self) -> None:
         """No event that is announced goes unlogged at the highest level."""
-        abstract = {e.Event, e.SectionEvent, e.ConnectionEvent}
+        abstract = {e.Event, e.SectionEvent, e.ConnectionEvent, e.AssociationEvent}
         kinds = {
             kind
             for kind in vars(e).values()

@@ -11,6 +11,7 @@ from appliance.config.model.addresses import (
     UnixAddress,
 )
 from appliance.config.model.problems import (
+    NOWHERE,
     About,
     ConfigError,
     Problem,
@@ -19,12 +20,19 @@ from appliance.config.model.problems import (
     Where,
 )
 from appliance.config.model.sections import (
+    CertificateRule,
     ConnectConfig,
+    Dicom,
+    DicomConfig,
     Failover,
+    HealthCheck,
+    HealthConfig,
     LogId,
     Preface,
+    RouteRule,
     SectionConfig,
     Timeouts,
+    TitleRule,
 )
 from appliance.config.model.trust import (
     KeyPermissions,
@@ -34,18 +42,26 @@ from appliance.config.model.trust import (
     TLSVersion,
 )
 from appliance.config.model.whole import (
+    AuditConfig,
     Config,
     GlobalConfig,
 )
 
 __all__ = [
+    "NOWHERE",
     "About",
     "Address",
+    "AuditConfig",
+    "CertificateRule",
     "Config",
     "ConfigError",
     "ConnectConfig",
+    "Dicom",
+    "DicomConfig",
     "Failover",
     "GlobalConfig",
+    "HealthCheck",
+    "HealthConfig",
     "InetAddress",
     "KeyPermissions",
     "LogId",
@@ -53,6 +69,7 @@ __all__ = [
     "OCSPConfig",
     "Preface",
     "Problem",
+    "RouteRule",
     "Said",
     "SectionConfig",
     "Severity",
@@ -61,6 +78,7 @@ __all__ = [
     "TLSConfig",
     "TLSVersion",
     "Timeouts",
+    "TitleRule",
     "UnixAddress",
     "Where",
 ]

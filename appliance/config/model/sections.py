@@ -16,6 +16,7 @@ class Failover(Enum):
 
     PRIO = "prio"
     RR = "rr"
+    LEASTCONN = "leastconn"
 
 
 class LogId(Enum):
@@ -58,6 +59,85 @@ class Timeouts:
     close: float = 60.0
 
 
+class Dicom(Enum):
+    """How much of DICOM a section understands (C{dicom})."""
+
+    NO = "no"
+    AUTO = "auto"
+    """Relay at once and observe; answer in DICOM only where the client spoke it."""
+    YES = "yes"
+    """Read the association request before a backend is dialled."""
+
+
+class HealthCheck(Enum):
+    """How the backends of a section are checked (C{healthCheck})."""
+
+    AUTO = "auto"
+    ECHO = "echo"
+    TCP = "tcp"
+    NONE = "none"
+
+
+@frozen
+class HealthConfig:
+    """Periodic checks: C{interval} and C{timeout} are seconds.
+
+    C{rise} and C{fall} are how many results in a row bring a backend up or down. C{hook} is a
+    program that is told of each change.
+    """
+
+    check: HealthCheck = HealthCheck.AUTO
+    interval: float = 30.0
+    timeout: float = 5.0
+    rise: int = 2
+    fall: int = 3
+    hook: str | None = None
+
+
+@frozen
+class CertificateRule:
+    """Who shows a certificate with C{name} in it may call itself one of C{titles} only."""
+
+    name: str
+    titles: tuple[str, ...]
+
+
+@frozen
+class RouteRule:
+    """Associations for the AE title C{called} go to C{addresses}."""
+
+    called: str
+    addresses: tuple[Address, ...]
+
+
+@frozen
+class TitleRule:
+    """The AE title C{old}, or any for an empty one, becomes C{new} towards the backend."""
+
+    old: str
+    new: str
+
+
+@frozen
+class DicomConfig:
+    """What a section does with associations; empty tuples are no restriction.
+
+    Titles may be patterns with C{*}. C{allowClasses} and C{denyClasses} are UIDs of SOP classes.
+    Not C{enforced}, a breach of the rules is only told.
+    """
+
+    mode: Dicom = Dicom.AUTO
+    allowCalling: tuple[str, ...] = ()
+    allowCalled: tuple[str, ...] = ()
+    allowClasses: tuple[str, ...] = ()
+    denyClasses: tuple[str, ...] = ()
+    certificates: tuple[CertificateRule, ...] = ()
+    enforced: bool = True
+    routes: tuple[RouteRule, ...] = ()
+    rewriteCalling: tuple[TitleRule, ...] = ()
+    rewriteCalled: tuple[TitleRule, ...] = ()
+
+
 @frozen
 class SectionConfig:
     """One C{[name]}: where to listen, where to connect, and how.
@@ -97,3 +177,5 @@ class SectionConfig:
     setgid: str | None = None
     callingAET: str = "BUTTERFLYTLS"
     calledAET: str | None = None
+    dicom: DicomConfig = DicomConfig()
+    health: HealthConfig = HealthConfig()

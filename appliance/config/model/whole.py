@@ -9,6 +9,25 @@ from appliance.config.model.sections import SectionConfig
 
 
 @frozen
+class AuditConfig:
+    """Where audit messages go: C{protocol} is C{"udp"}, C{"tcp"} or C{"tls"}.
+
+    C{spool} is the directory that keeps what cannot be sent at once, at most C{spoolSize} bytes.
+    C{caFile}, C{cert} and C{key} are for TLS. C{source} is the audit source's id.
+    """
+
+    host: str
+    port: int
+    protocol: str = "udp"
+    caFile: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    spool: str | None = None
+    spoolSize: int = 16 * 1024 * 1024
+    source: str = "butterfly-tls"
+
+
+@frozen
 class GlobalConfig:
     """What stands before the first section and concerns the process.
 
@@ -29,6 +48,9 @@ class GlobalConfig:
     chroot: str | None = None
     service: str = "butterfly-tls"
     workers: int = 1
+    stateDirectory: str | None = None
+    journal: str | None = None
+    audit: AuditConfig | None = None
     environment: tuple[tuple[str, str], ...] = ()
 
 
