@@ -128,12 +128,12 @@ GOALS = (
     Goal(
         "DICOM gate and inspection on vs off, CPU per GiB",
         "dicom",
-        "^cine.*, dicom on$",
+        "^cine.*, dicom = yes$",
         "cpuPerGiB",
         "ours",
         1.10,
         1.03,
-        (", dicom on", ""),
+        (", dicom = yes", ", dicom = no"),
     ),
     Goal(
         "throughput of 2 workers vs 1 (bulk)",

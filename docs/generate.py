@@ -192,6 +192,7 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     events.ServerNameAsked: [{}, {"name": None, "to": None}, {"to": None}],
     events.Stopping: [{"signal": Shown(name)} for name in ("SIGTERM", "signal")],
     events.InternalError: [{"traceback": ("<place>",)}],
+    events.LoopStalled: [{"seconds": 0.0, "where": ("<place>",)}],
     events.Handshaken: [
         {"dialled": dialled, "peer": named(events.Peer, resumed=how == "resumed", psk=how == "PSK")}
         for dialled in (False, True)
@@ -206,8 +207,11 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     events.ChildEnded: [{"signal": None}, {}],
     events.OCSPAnswered: [{"status": status} for status in ("good", "revoked", "unknown")],
     events.OCSPUnanswered: [{}, {"url": None}],
-    events.NoBackend: [{}, {"resolved": False}],
-    events.Ordered: [{"roundRobin": chosen} for chosen in (True, False)],
+    events.NoBackend: [{}, {"resolved": False, "skipped": 0}],
+    events.Ordered: [
+        {"roundRobin": robin, "fewest": fewest}
+        for robin, fewest in ((True, False), (False, False), (False, True))
+    ],
     events.Ready: [{}, {"certificate": ""}],
     events.Closed: [
         {"reason": reason, "dialled": dialled, "peer": named(events.Peer)}
@@ -231,6 +235,9 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
         {"after": after, "before": events.Health.UP} for after in events.Health
     ],
     events.Checked: [{"seconds": 0.0}],
+    events.JournalFailed: [{"dropping": True}, {"dropping": False}],
+    events.AuditAway: [{"keeps": True}, {"keeps": False}],
+    events.ConsoleLogin: [{"ok": True}, {"ok": False}],
 }
 
 

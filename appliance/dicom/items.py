@@ -37,7 +37,10 @@ def readText(data: bytes) -> str:
     Titles, UIDs and names are printable ISO 646 (PS3.5 6.2). Any other byte becomes U+FFFD, so
     that it can neither forge a log line nor equal a title that somebody configured.
     """
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F else "\ufffd" for byte in data.strip(b" \0"))
+    text = data.strip(b" \0").decode("latin-1")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(each if " " <= each < "\x7f" else "\ufffd" for each in text)
 
 
 def writeText(value: str, limit: int) -> bytes:

@@ -1,12 +1,15 @@
-"""DICOM unique identifiers: those we send ourselves and the names of the common ones.
+"""DICOM unique identifiers: those we send ourselves, names of the common ones, and families.
 
 The names are those of PS3.6 Annex A. A UID that is not here is shown as it is: an unknown UID is
-never an error.
+never an error. A family is all SOP classes of one kind of work, by a word of ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
+
+from appliance.dicom.sopclasses import SOP_CLASSES
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
 """The one application context there is (PS3.7 A.2.1)."""
@@ -21,56 +24,6 @@ IMPLEMENTATION_CLASS: Final = "2.25.307704673454777580103853105534476323652"
 """What we call ourselves in an association (PS3.7 D.3.3.2); UUID-derived, PS3.5 B.2."""
 
 IMPLEMENTATION_VERSION: Final = "BUTTERFLY_TLS"
-
-_SOP_CLASSES: Final = {
-    VERIFICATION: "Verification",
-    "1.2.840.10008.1.20.1": "Storage Commitment Push Model",
-    "1.2.840.10008.3.1.2.3.3": "Modality Performed Procedure Step",
-    "1.2.840.10008.5.1.1.9": "Basic Grayscale Print Management Meta",
-    "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography Image Storage",
-    "1.2.840.10008.5.1.4.1.1.1.1": "Digital X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.1.1": "Digital X-Ray Image Storage - For Processing",
-    "1.2.840.10008.5.1.4.1.1.1.2": "Digital Mammography X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.1.2.1": "Digital Mammography X-Ray Image Storage - For Processing",
-    "1.2.840.10008.5.1.4.1.1.1.3": "Digital Intra-Oral X-Ray Image Storage - For Presentation",
-    "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
-    "1.2.840.10008.5.1.4.1.1.2.1": "Enhanced CT Image Storage",
-    "1.2.840.10008.5.1.4.1.1.3.1": "Ultrasound Multi-frame Image Storage",
-    "1.2.840.10008.5.1.4.1.1.4": "MR Image Storage",
-    "1.2.840.10008.5.1.4.1.1.4.1": "Enhanced MR Image Storage",
-    "1.2.840.10008.5.1.4.1.1.4.2": "MR Spectroscopy Storage",
-    "1.2.840.10008.5.1.4.1.1.6.1": "Ultrasound Image Storage",
-    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
-    "1.2.840.10008.5.1.4.1.1.11.1": "Grayscale Softcopy Presentation State Storage",
-    "1.2.840.10008.5.1.4.1.1.12.1": "X-Ray Angiographic Image Storage",
-    "1.2.840.10008.5.1.4.1.1.12.1.1": "Enhanced XA Image Storage",
-    "1.2.840.10008.5.1.4.1.1.12.2": "X-Ray Radiofluoroscopic Image Storage",
-    "1.2.840.10008.5.1.4.1.1.12.2.1": "Enhanced XRF Image Storage",
-    "1.2.840.10008.5.1.4.1.1.13.1.3": "Breast Tomosynthesis Image Storage",
-    "1.2.840.10008.5.1.4.1.1.20": "Nuclear Medicine Image Storage",
-    "1.2.840.10008.5.1.4.1.1.66": "Raw Data Storage",
-    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation Storage",
-    "1.2.840.10008.5.1.4.1.1.77.1.1": "VL Endoscopic Image Storage",
-    "1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image Storage",
-    "1.2.840.10008.5.1.4.1.1.88.11": "Basic Text SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.33": "Comprehensive SR Storage",
-    "1.2.840.10008.5.1.4.1.1.88.59": "Key Object Selection Document Storage",
-    "1.2.840.10008.5.1.4.1.1.88.67": "X-Ray Radiation Dose SR Storage",
-    "1.2.840.10008.5.1.4.1.1.104.1": "Encapsulated PDF Storage",
-    "1.2.840.10008.5.1.4.1.1.128": "Positron Emission Tomography Image Storage",
-    "1.2.840.10008.5.1.4.1.1.481.1": "RT Image Storage",
-    "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose Storage",
-    "1.2.840.10008.5.1.4.1.1.481.3": "RT Structure Set Storage",
-    "1.2.840.10008.5.1.4.1.1.481.5": "RT Plan Storage",
-    "1.2.840.10008.5.1.4.1.2.1.1": "Patient Root Query/Retrieve - FIND",
-    "1.2.840.10008.5.1.4.1.2.1.2": "Patient Root Query/Retrieve - MOVE",
-    "1.2.840.10008.5.1.4.1.2.1.3": "Patient Root Query/Retrieve - GET",
-    "1.2.840.10008.5.1.4.1.2.2.1": "Study Root Query/Retrieve - FIND",
-    "1.2.840.10008.5.1.4.1.2.2.2": "Study Root Query/Retrieve - MOVE",
-    "1.2.840.10008.5.1.4.1.2.2.3": "Study Root Query/Retrieve - GET",
-    "1.2.840.10008.5.1.4.31": "Modality Worklist - FIND",
-}
 
 _TRANSFER_SYNTAXES: Final = {
     IMPLICIT_VR_LITTLE_ENDIAN: "Implicit VR Little Endian",
@@ -96,7 +49,7 @@ _TRANSFER_SYNTAXES: Final = {
 
 _NAMES: Final = {
     APPLICATION_CONTEXT: "DICOM Application Context",
-    **_SOP_CLASSES,
+    **SOP_CLASSES,
     **_TRANSFER_SYNTAXES,
 }
 
@@ -104,3 +57,68 @@ _NAMES: Final = {
 def name(uid: str) -> str:
     """The name of C{uid} in words, or C{uid} itself where we know none."""
     return _NAMES.get(uid, uid)
+
+
+def _folded(words: str) -> str:
+    """C{words} as they are compared: any case, with or without what PS3.6 adds to all names."""
+    plain = " ".join(words.casefold().split())
+    return plain.replace(" information model", "").removesuffix(" sop class")
+
+
+_BY_NAME: Final = {_folded(words): uid for uid, words in SOP_CLASSES.items()}
+
+
+def byName(words: str) -> str | None:
+    """The UID of the SOP class that is called C{words}, in any case; C{None} where we know none."""
+    return _BY_NAME.get(_folded(words))
+
+
+_STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
+_PRINT: Final = "1.2.840.10008.5.1.1."
+_WORKLIST: Final = "1.2.840.10008.5.1.4.31"
+
+
+def _called(*endings: str) -> frozenset[str]:
+    """The SOP classes whose names end so."""
+    return frozenset(
+        uid
+        for uid, words in SOP_CLASSES.items()
+        if words.removesuffix(" (Retired)").endswith(endings)
+    )
+
+
+_QUERY: Final = _called(" FIND", " Query") - {_WORKLIST}
+_RETRIEVE: Final = _called(" MOVE", " GET")
+_NO_STORAGE: Final = _QUERY | _RETRIEVE | _called(" Creation")
+
+
+def _isStorage(uid: str) -> bool:
+    # Every storage class of the future has this prefix too; some of it was given to queries.
+    return uid.startswith(_STORAGE) and uid not in _NO_STORAGE
+
+
+FAMILIES: Final[dict[str, Callable[[str], bool]]] = {
+    "storage": _isStorage,
+    "query": _QUERY.__contains__,
+    "retrieve": _RETRIEVE.__contains__,
+    "worklist": frozenset({_WORKLIST}).__contains__,
+    "verification": frozenset({VERIFICATION}).__contains__,
+    "mpps": frozenset(f"1.2.840.10008.3.1.2.3.{end}" for end in (3, 4, 5)).__contains__,
+    "commitment": frozenset(f"1.2.840.10008.1.20.{end}" for end in (1, 2)).__contains__,
+    "print": frozenset(uid for uid in SOP_CLASSES if uid.startswith(_PRINT)).__contains__,
+    "ultrasound": frozenset(
+        f"{_STORAGE}{end}" for end in ("3", "3.1", "6", "6.1", "6.2")
+    ).__contains__,
+}
+"""By the name of each family, whether a UID belongs to it; those of ultrasound are storage too."""
+
+
+def inFamily(uid: str, family: str) -> bool:
+    """True when the SOP class C{uid} belongs to C{family}, a name in L{FAMILIES} in any case."""
+    belongs = FAMILIES.get(family.casefold())
+    return belongs is not None and belongs(uid)
+
+
+def familyOf(uid: str) -> str | None:
+    """The first family that the SOP class C{uid} belongs to, if any."""
+    return next((family for family, belongs in FAMILIES.items() if belongs(uid)), None)

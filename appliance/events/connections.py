@@ -53,10 +53,14 @@ class Persistent(ConnectionEvent):
 
 @frozen
 class Ordered(ConnectionEvent):
-    """Several backend addresses are known; C{entry} of them is the first to be tried."""
+    """Several backend addresses are known; C{entry} of them is the first to be tried.
+
+    C{fewest}: it is the one with the fewest connections.
+    """
 
     roundRobin: bool
     entry: int
+    fewest: bool = False
 
 
 @frozen
@@ -91,9 +95,13 @@ class ResolveFailed(ConnectionEvent):
 
 @frozen
 class NoBackend(ConnectionEvent):
-    """No backend address was left to try; not C{resolved} where no name had an address."""
+    """No backend address was left to try; not C{resolved} where no name had an address.
+
+    C{skipped} of them were not tried at all, since they are down or drained.
+    """
 
     resolved: bool = True
+    skipped: int = 0
 
 
 @frozen

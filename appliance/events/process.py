@@ -138,6 +138,14 @@ class WorkerLost(Event):
 
 
 @frozen
+class LoopStalled(Event):
+    """The reactor stood still for C{seconds}; C{where} is what it did then, innermost first."""
+
+    seconds: float
+    where: tuple[str, ...]
+
+
+@frozen
 class InternalError(Event):
     """A defect of ours: the exception's type and place, and the traceback's lines."""
 

@@ -49,12 +49,18 @@ class BindFailed(SectionEvent):
 
 @frozen
 class Ready(SectionEvent):
-    """The section serves: where, to which backends, with which certificate, for how long."""
+    """The section serves: where, to which backends, with which certificate, for how long.
+
+    C{notAfter} is when the certificate expires (seconds since 1970); C{targets} are the addresses
+    of the backends one by one, as configured.
+    """
 
     addresses: str
     backends: str
     certificate: str
     daysLeft: int | None
+    notAfter: float | None = None
+    targets: tuple[str, ...] = ()
 
 
 @frozen

@@ -13,7 +13,15 @@ from attrs import frozen
 
 from appliance import events as e
 from appliance.logs.entry import Entry
-from appliance.logs.lines import associations, backends, connections, process, sections, trust
+from appliance.logs.lines import (
+    associations,
+    backends,
+    connections,
+    process,
+    records,
+    sections,
+    trust,
+)
 
 MAIN = "main"
 """Stands in the brackets where a line is not about one connection."""
@@ -35,6 +43,7 @@ ENTRIES: tuple[Entry, ...] = (
     *connections.ENTRIES,
     *associations.ENTRIES,
     *backends.ENTRIES,
+    *records.ENTRIES,
 )
 
 _BY_EVENT: dict[type[e.Event], tuple[Entry, ...]] = {

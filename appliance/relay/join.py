@@ -1,53 +1,66 @@
 """One client's connection from accept to close: two legs, one pump, one reason at the end.
 
 A L{Join} moves bytes between the legs with backpressure both ways, passes each direction's end on
-by itself, keeps the time limits, and announces exactly one L{Closed}. It never looks into what it
-moves beyond the first bytes, and it never touches a socket: the legs' transports do.
+by itself, keeps the time limits, and announces exactly one L{Closed}. What it knows of DICOM is
+how to ask for the request before it dials and how to say goodbye; an inspector looks on. It never
+touches a socket: the legs' transports do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from appliance.backend.caller import Caller
 from appliance.backend.pool import NoBackendError
+from appliance.dicom.inspect import Inspector
+from appliance.dicom.pdu import Abort, AssociateRJ
+from appliance.dicom.reasons import ABORT_BY_PROVIDER
 from appliance.events import (
     Accepted,
+    AssociationEvent,
     Closed,
     ConnectionEvent,
-    Declined,
     End,
     Ended,
-    HandshakeFailed,
     Handshaken,
     Leg,
-    Misplaced,
     NotAdmitted,
     Opened,
+    Outcome,
     Peer,
     Reason,
     ServerNameSent,
     TimedOut,
     Timer,
 )
-from appliance.relay.back import Back, BackFactory
-from appliance.relay.decline import Decline
+from appliance.relay import telling
+from appliance.relay.back import Back
 from appliance.relay.front import Front
+from appliance.relay.hearing import NotDicomError
+from appliance.relay.limit import Limit
+from appliance.relay.meeting import Meeting
 from appliance.relay.side import Side
-from appliance.relay.terms import NotAdmittedError, Terms
+from appliance.relay.terms import NotAdmittedError, RejectedError, Terms
 
 log = Logger()
 
-LAST_FLUSH = 5.0
+LAST_FLUSH: Final = 5.0
 """Seconds that a leg gets to send what is queued after TIMEOUTclose, before it is reset."""
+
+ARTIM: Final = 10.0
+"""Seconds that a client gets to close after it was rejected (PS3.8 9.1.4 and 9.2)."""
+
+ABORT: Final = Abort(ABORT_BY_PROVIDER).encode()
+
+_OURS: Final = (Reason.IDLE, Reason.CLOSE_TIMEOUT, Reason.STOPPED, Reason.INTERNAL)
+"""Ends that were our own doing."""
 
 
 class Join:
@@ -67,19 +80,26 @@ class Join:
         self.moved = {Leg.TLS: 0, Leg.SOCKET: 0}
         self.reason: Reason | None = None
         self.peer: Peer | None = None
+        self.inspector: Inspector | None = None
+        self.serverShaken: Deferred[None] = Deferred()
+        self.limit = Limit(terms.clock)
+        self._meeting = Meeting(self)
         self._done = done
         self._started = self._lastMoved = terms.clock.seconds()
         self._joining: Deferred[None] | None = None
-        self._serverShaken: Deferred[None] = Deferred()
         self._joined = False
-        self._decline: Decline | None = None
-        self._ended: set[Leg] = set()
+        self._ended: list[Leg] = []
         self._alive: set[Leg] = set()
-        self._timer: IDelayedCall | None = None
+        self._parting: set[Leg] = set()
+        self._outcome = Outcome.CUT_BY_US
 
     def publish(self, kind: Callable[..., ConnectionEvent], *facts: Any) -> None:
         """Announce an event of this connection."""
         self.terms.events.publish(kind(self.terms.section, self.connection, *facts))
+
+    def tell(self, kind: Callable[..., AssociationEvent], *facts: Any) -> None:
+        """Announce an event of the association on this connection."""
+        self.publish(kind, self.backend, *facts)
 
     # --- coming together -------------------------------------------------------------------
 
@@ -91,7 +111,7 @@ class Join:
             self.publish(Opened, self.client)
             self._join(None)
         else:
-            self._limit(self.terms.busy, self._handshakeOverdue)
+            self.limit.set(self.terms.busy, self._handshakeOverdue)
 
     def dialled(self, back: Back) -> None:
         """The back leg is there; as a TLS client it has yet to shake hands."""
@@ -100,20 +120,20 @@ class Join:
         if self.reason is not None:
             back.transport.abortConnection()
         elif self.terms.dials:
-            self._limit(self.terms.busy, self._handshakeOverdue)
+            self.limit.set(self.terms.busy, self._handshakeOverdue)
             if self.terms.serverName is not None:
                 self.publish(ServerNameSent, self.terms.serverName)
 
     def shaken(self, transport: Any) -> None:
         """The TLS leg's handshake has ended well."""
-        self._unlimit()
+        self.limit.clear()
         self.peer = peer = self.terms.tls.describe(transport)
         if not self.terms.dials:
             self.publish(Opened, self.client)
-        self._tellCertificates(transport)
+        telling.certificates(self, transport)
         self.publish(Handshaken, peer, self.terms.dials)
         if self.terms.dials:
-            self._serverShaken.callback(None)
+            self.serverShaken.callback(None)
         else:
             self.caller = evolve(
                 self.caller, subject=peer.subject, issuer=peer.issuer, resumed=peer.resumed
@@ -123,17 +143,16 @@ class Join:
     def _join(self, transport: Any) -> None:
         # Nothing is read from the client meanwhile: what it sends waits in its own kernel.
         self.front.transport.pauseProducing()
-        self._joining = Deferred.fromCoroutine(self._bringTogether(transport))
+        self._joining = Deferred.fromCoroutine(self._meeting.bringTogether(transport))
         self._joining.addCallbacks(self._broughtTogether, self._notBroughtTogether)
 
-    async def _bringTogether(self, transport: Any) -> None:
-        pool = await self.terms.admit(self, transport)
-        factory = self.terms.back(BackFactory(self, self.front.leg.other))
-        target, _ = await pool.dial(factory, self.caller)
-        self.backend = str(target)
-        if self.terms.dials and self.back is not None:
-            await self._serverShaken
-            await self.terms.approve(self, self.back.transport)
+    def _reject(self, rejection: AssociateRJ, why: str) -> None:
+        """Answer the client's request with a no of ours."""
+        if self.inspector is not None:
+            self.inspector.declined(rejection, why)
+        self.finish(Reason.REFUSED)
+        if self._frontAlive:
+            self._part(self.front, rejection.encode(), ARTIM)
 
     def _broughtTogether(self, _: None) -> None:
         self._joining = None
@@ -142,33 +161,21 @@ class Join:
 
     def _notBroughtTogether(self, failure: Failure) -> None:
         self._joining = None
-        answers = self.terms.speaks and self.front.leg in self._alive
-        if failure.check(NoBackendError) and answers:
-            self._declineClient()
-        elif failure.check(NoBackendError, CancelledError):
+        error = failure.value
+        if isinstance(error, RejectedError):
+            self._reject(error.rejection, error.why)
+        elif isinstance(error, NotDicomError) and self.reason is None:
+            if error.head or not self._ended:
+                telling.notDicom(self, error)
+            self.abort(Reason.NOT_DICOM)
+        elif isinstance(error, NoBackendError | NotDicomError | CancelledError):
             self.abort(Reason.NO_BACKEND)
-        elif failure.check(NotAdmittedError):
-            self.publish(NotAdmitted, str(failure.value))
+        elif isinstance(error, NotAdmittedError):
+            self.publish(NotAdmitted, str(error))
             self.abort(Reason.REFUSED)
         else:
             log.failure("dialling a backend failed", failure)
             self.abort(Reason.INTERNAL)
-
-    def _declineClient(self) -> None:
-        """No backend is there: tell a DICOM client so in its own language."""
-        self._finish(Reason.NO_BACKEND)
-        transport = self.front.transport
-        self._decline = Decline(
-            transport,
-            self.terms.clock,
-            lambda: self.publish(Declined),
-            lambda: self.abort(Reason.NO_BACKEND),
-        )
-        self.front.viewReceived = self._decline.viewReceived
-        if self._ended:
-            self._decline.ended()
-        else:
-            transport.resumeProducing()
 
     def _couple(self) -> None:
         assert self.back is not None  # noqa: S101
@@ -179,7 +186,12 @@ class Join:
         front.registerProducer(back, True)
         back.registerProducer(front, True)
         self._lastMoved = self.terms.clock.seconds()
-        self._limit(self.terms.idle, self._quiet)
+        self.limit.set(self.terms.idle, self._quiet)
+        request = self._meeting.heard()
+        if request:
+            self.front.viewReceived = self._mover(self.front)
+            self.moved[self.back.leg] += len(request)
+            back.write(request)
         for leg in tuple(self._ended):
             self._passEnd(leg)
         front.resumeProducing()
@@ -188,13 +200,9 @@ class Join:
 
     def first(self, side: Side, view: Any) -> None:
         """The first bytes of a leg: see whether it speaks what it should, then move them."""
-        side.viewReceived = self._mover(side)
-        if side.leg is Leg.SOCKET:
-            wrong = self.terms.recognise(side is self.front, bytes(view[:6]))
-            if wrong is not None:
-                remote = self.client if side is self.front else self.backend
-                self.publish(Misplaced, remote, *wrong)
-        side.viewReceived(view)
+        side.viewReceived = move = self._mover(side)
+        telling.misplaced(self, side, bytes(view[:6]))
+        move(view)
 
     def _mover(self, side: Side) -> Callable[[Any], None]:
         assert self.back is not None  # noqa: S101
@@ -211,35 +219,56 @@ class Join:
             self._lastMoved = seconds()
             write(view)
 
-        return move
+        if self.inspector is None:
+            return move
+        inspector = self.inspector
+        watch = inspector.fromClient if side is self.front else inspector.fromBackend
+
+        def moveWatched(view: Any) -> None:
+            # First, since a view that was written may be written over.
+            watch(view)
+            move(view)
+
+        return moveWatched
 
     # --- ending ----------------------------------------------------------------------------
 
     def ended(self, leg: Leg, end: End) -> None:
         """C{leg} has no more to say: pass that on, and wait for the other one."""
         self.publish(Ended, leg, end)
-        self._ended.add(leg)
-        if self._decline is not None:
-            self._decline.ended()
+        self._ended.append(leg)
+        if leg in self._parting:
+            self._side(leg).transport.loseConnection()
         elif self._joined:
             self._passEnd(leg)
+        else:
+            self._meeting.ended()
 
     def _passEnd(self, leg: Leg) -> None:
         assert self.back is not None  # noqa: S101
         if len(self._ended) == 2:
-            self._finish(Reason.COMPLETED)
+            self.finish(Reason.COMPLETED)
             self._eachAlive("loseConnection")
+        elif leg is self.back.leg and self.inspector is not None and self.inspector.requested:
+            self.abort(Reason.CUT)
         else:
-            other = self.back if self.front.leg is leg else self.front
-            other.transport.loseWriteConnection()
+            self._side(leg.other).transport.loseWriteConnection()
             self._lastMoved = self.terms.clock.seconds()
-            self._limit(self.terms.close, self._quiet)
+            self.limit.set(self.terms.close, self._quiet)
+
+    def _side(self, leg: Leg) -> Side:
+        if self.front.leg is leg:
+            return self.front
+        assert self.back is not None  # noqa: S101
+        return self.back
 
     def lost(self, side: Side, failure: Failure) -> None:
         """The leg of C{side} is gone altogether."""
         self._alive.discard(side.leg)
         if self.reason is None:
             self._loseOther(side, self._whyLost(side, failure))
+        if not self._alive and self._joining is not None:
+            self._joining.cancel()
         if not self._alive and self._joining is None:
             self._close()
 
@@ -247,7 +276,7 @@ class Join:
         """End what is left after C{side} was lost for C{reason}."""
         if self._joined and side.leg in self._ended:
             # The other one has been sent all there is: a reset could take it away unread.
-            self._finish(reason)
+            self.finish(reason)
             self._closeRest()
         else:
             self.abort(reason)
@@ -259,7 +288,7 @@ class Join:
             return Reason.SOCKET_RESET
         if side is self.back and not self.moved[Leg.SOCKET] and not failure.check(ConnectionLost):
             # A TLS 1.3 server refuses our certificate only after our handshake has ended.
-            self._tellFailure(side, failure)
+            telling.handshakeFailed(self, side, failure)
         return Reason.TLS_RESET
 
     def _handshakeFailed(self, side: Side, failure: Failure) -> Reason:
@@ -267,53 +296,76 @@ class Join:
             if not side.transport.firstBytes:
                 return Reason.PROBE
             self.publish(Opened, self.client)
-        self._tellCertificates(side.transport)
-        self._tellFailure(side, failure)
+        telling.certificates(self, side.transport)
+        telling.handshakeFailed(self, side, failure)
         return Reason.HANDSHAKE
 
-    def _tellFailure(self, side: Side, failure: Failure) -> None:
-        self.terms.events.publish(
-            self.terms.tls.failed(
-                side.transport,
-                _error(failure),
-                self.terms.section,
-                self.connection,
-                self._remote(side),
-            )
-        )
-
-    def _remote(self, side: Side | None) -> str:
-        return self.client if side is self.front else (self.backend or "the backend")
-
-    def _tellCertificates(self, transport: Any) -> None:
-        for event in self.terms.tls.certificates(transport, self.terms.section, self.connection):
-            self.terms.events.publish(event)
-
     def abort(self, reason: Reason) -> None:
-        """End the connection for C{reason}: reset whatever is still there."""
-        self._finish(reason)
+        """End the connection for C{reason}: at once, but for a last word where there is one."""
+        sides = [side for side in (self.front, self.back) if side and side.leg in self._alive]
+        hearers = [side for side in sides if self._mayAbort(side)]
+        self.finish(reason)
         if self._joining is not None:
             self._joining.cancel()
-        if self.terms.reset:
-            self._eachAlive("abortConnection")
+        for side in sides:
+            if side in hearers:
+                self._part(side, ABORT, LAST_FLUSH)
+            elif side.leg not in self._alive:
+                continue
+            elif self.terms.reset:
+                side.transport.abortConnection()
+            else:
+                self.limit.set(LAST_FLUSH, self._resetRest)
+                side.transport.dropConnection()
+
+    def _mayAbort(self, side: Side) -> bool:
+        """True when C{side} can be sent an A-ABORT: it is in an association, between two PDUs."""
+        if self.inspector is None or not self._joined or side.leg in self._parting:
+            return False
+        if side is self.front:
+            return self.inspector.mayAbortToClient
+        # Where the client is gone the backend is to learn of it without waiting for anybody.
+        return self._frontAlive and self.inspector.mayAbortToBackend
+
+    def _part(self, side: Side, word: bytes, seconds: float) -> None:
+        """Say a last C{word} to C{side}, and close when it does, or after C{seconds}."""
+        # To close with bytes unread would reset the connection, and could take the word away.
+        side.viewReceived = _unheard
+        side.transport.write(word)
+        self.limit.set(seconds, self._resetRest)
+        if side.leg in self._ended:
+            side.transport.loseConnection()
         else:
-            self._limit(LAST_FLUSH, self._resetRest)
-            self._eachAlive("dropConnection")
+            self._parting.add(side.leg)
+            side.transport.resumeProducing()
 
     def _eachAlive(self, do: str) -> None:
         for side in (self.front, self.back):
             if side is not None and side.leg in self._alive:
                 getattr(side.transport, do)()
 
-    def _finish(self, reason: Reason) -> None:
+    def finish(self, reason: Reason) -> None:
+        """Let C{reason} be why the connection ended, unless there is one."""
         if self.reason is None:
             self.reason = reason
+            self._outcome = self._whoCut(reason)
+
+    def _whoCut(self, reason: Reason) -> Outcome:
+        """Who has cut an association that was under way when the connection ended."""
+        if reason in _OURS:
+            return Outcome.CUT_BY_US
+        gone = self._ended[0] is self.front.leg if self._ended else not self._frontAlive
+        return Outcome.CUT_BY_CLIENT if gone else Outcome.CUT_BY_BACKEND
+
+    @property
+    def _frontAlive(self) -> bool:
+        return self.front.leg in self._alive
 
     def _close(self) -> None:
-        self._unlimit()
-        if self._decline is not None:
-            self._decline.stop()
-        self._tellSilence()
+        self.limit.clear()
+        telling.silence(self)
+        if self.inspector is not None and self.reason is not None:
+            self.inspector.connectionEnded(self._outcome, self.reason.value)
         seconds = self.terms.clock.seconds() - self._started
         self.publish(
             Closed,
@@ -328,29 +380,7 @@ class Join:
         )
         self._done(self)
 
-    def _tellSilence(self) -> None:
-        """A plain backend that hung up without a word on what it was sent: say what that means."""
-        spoke, heard = self.moved[Leg.SOCKET], self.moved[Leg.TLS]
-        ended = self.reason in (Reason.COMPLETED, Reason.SOCKET_RESET)
-        if ended and spoke and not heard and not self.terms.dials and self.backend is not None:
-            self.publish(
-                Misplaced,
-                self.backend,
-                "the backend hung up without a word",
-                "it may expect TLS on the port that 'connect' names, or refuse our address: see "
-                "its own log",
-            )
-
     # --- time ------------------------------------------------------------------------------
-
-    def _limit(self, seconds: float, overdue: Callable[[], None]) -> None:
-        self._unlimit()
-        self._timer = self.terms.clock.callLater(seconds, overdue)
-
-    def _unlimit(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
 
     def _handshakeOverdue(self) -> None:
         self.publish(TimedOut, Timer.BUSY)
@@ -360,15 +390,7 @@ class Join:
             return
         if side is self.front:
             self.publish(Opened, self.client)
-        self.publish(
-            HandshakeFailed,
-            self._remote(side),
-            "TIMEOUTbusy exceeded",
-            "timeout",
-            f"has not finished its TLS handshake within {self.terms.busy:g} s",
-            "look for a slow or hung peer, or a firewall between that swallows packets",
-            self.terms.dials,
-        )
+        telling.handshakeOverdue(self, side)
         self.abort(Reason.HANDSHAKE_TIMEOUT)
 
     def _quiet(self) -> None:
@@ -377,7 +399,7 @@ class Join:
         limit = self.terms.close if half else self.terms.idle
         left = self._lastMoved + limit - self.terms.clock.seconds()
         if left > 0:
-            self._limit(left, self._quiet)
+            self.limit.set(left, self._quiet)
             return
         if not half:
             self.publish(TimedOut, Timer.IDLE)
@@ -385,16 +407,16 @@ class Join:
             return
         if self.reason is None:
             self.publish(TimedOut, Timer.CLOSE)
-        self._finish(Reason.CLOSE_TIMEOUT)
+        self.finish(Reason.CLOSE_TIMEOUT)
         self._closeRest()
 
     def _closeRest(self) -> None:
-        self._limit(LAST_FLUSH, self._resetRest)
+        self.limit.set(LAST_FLUSH, self._resetRest)
         self._eachAlive("loseConnection")
 
     def _resetRest(self) -> None:
         self._eachAlive("abortConnection")
 
 
-def _error(failure: Failure) -> BaseException:
-    return failure.value if failure.value is not None else ConnectionError()
+def _unheard(_: Any) -> None:
+    """Take what a client says that has been told its last word."""

@@ -23,7 +23,7 @@ WAITS = 0.025
 
 
 def measure(session: Session) -> None:
-    """All programs and none; ours once more with C{dicom = yes} where it has that."""
+    """All programs and none; ours, which observes, also with C{dicom = no} and C{dicom = yes}."""
     if shutil.which("storescu") is None or find_spec("pynetdicom") is None:
         session.note("left out: it needs dcmtk and pynetdicom")
         return
@@ -33,11 +33,12 @@ def measure(session: Session) -> None:
         server(session, "storescp") as store,
         server(session, "pynetdicomscp") as pynet,
         session.serving({"dcmtk": store, "pynetdicom": pynet}) as served,
-        inspecting(session, {"dcmtk": store, "pynetdicom": pynet}) as inspected,
+        ours(session, {"dcmtk": store, "pynetdicom": pynet}, "no") as blind,
+        ours(session, {"dcmtk": store, "pynetdicom": pynet}, "yes") as gated,
     ):
         ports = {"dcmtk": store, "pynetdicom": pynet}
         served["direct"] = Served("direct", session.host, ports, None)
-        everyone = [*((s, "") for s in served.values()), *((s, ", dicom on") for s in inspected)]
+        everyone = [*((s, "") for s in served.values()), *blind, *gated]
         Studies(session, everyone, small, cine).measure()
 
 
@@ -52,17 +53,14 @@ def server(session: Session, load: str) -> Iterator[int]:
 
 
 @contextmanager
-def inspecting(session: Session, backends: dict[str, int]) -> Iterator[list[Served]]:
-    """Ours with the DICOM gate and inspection, or nothing where it has none."""
-    ours = next((p for p in session.programs if isinstance(p, Ours)), None)
-    if ours is None or not ours.has("dicom"):
-        if ours is not None:
-            session.note("ours has no option 'dicom' yet: on and off are not compared")
-        yield []
-        return
-    options = dict.fromkeys(backends, ("dicom = yes",))
-    with session.serving(backends, programs=[ours], options=options) as served:
-        yield list(served.values())
+def ours(
+    session: Session, backends: dict[str, int], dicom: str
+) -> Iterator[list[tuple[Served, str]]]:
+    """Ours with C{dicom}, and what its cells have after their names."""
+    programs = [program for program in session.programs if isinstance(program, Ours)]
+    options = dict.fromkeys(backends, (f"dicom = {dicom}",))
+    with session.serving(backends, programs=programs, options=options) as served:
+        yield [(each, f", dicom = {dicom}") for each in served.values()]
 
 
 class Studies:

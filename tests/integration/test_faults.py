@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 import select
 import signal
+import socket
+import ssl
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from appliance.cli.child import Child
+from appliance.dicom.associate import echoAssociation
+from appliance.dicom.command import echoRequest
+from appliance.dicom.pdu import HEADER, PDU, Abort, AssociateAC, PDataTF, decode
+from appliance.dicom.pdv import PDV
 from tests import objects
 from tests.integration.appliance import READY, descriptors, keyPair, section, serving
 from tests.integration.test_dicom import ANY_SERVER, client, storescp, tool
@@ -89,6 +97,22 @@ class TestKilled:
             leftNothing(child, before)
             tool("echoscu", port)
 
+    def test_PACSBetweenTwoPDUs(self, tmp_path: Path) -> None:
+        """A client whose PACS dies between two PDUs hears an A-ABORT."""
+        keyPair(tmp_path)
+        port = freePort()
+        with (
+            storescp(tmp_path) as (pacs, behind),
+            serving(tmp_path, section(port, behind)) as child,
+            association(port) as modality,
+        ):
+            modality.sendall(ECHO)
+            assert isinstance(readPDU(modality), PDataTF)
+            pacs.process.kill()
+            assert readPDU(modality) == Abort(2, 0)
+            modality.close()
+            child.waitFor(r"ended: (cut short|socket reset), backend", READY)
+
     def test_hungPACS(self, tmp_path: Path) -> None:
         """While a PACS stands still the appliance's memory does not grow with what is sent."""
         keyPair(tmp_path)
@@ -109,6 +133,33 @@ class TestKilled:
             finally:
                 pacs.process.send_signal(signal.SIGCONT)
             assert sending.wait(60) == 0
+
+
+ECHO = PDataTF((PDV(1, command=True, last=True, data=echoRequest(1).encode()),)).encode()
+
+
+@contextmanager
+def association(port: int) -> Iterator[ssl.SSLSocket]:
+    """An association with the PACS behind C{port}, whose answer was read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), READY) as plain,
+        context.wrap_socket(plain) as client,
+    ):
+        client.sendall(echoAssociation("MODALITY", "ANY-SCP").encode())
+        assert isinstance(readPDU(client), AssociateAC)
+        yield client
+
+
+def readPDU(client: ssl.SSLSocket) -> PDU:
+    """The next PDU that C{client} hears."""
+    data = b""
+    while len(data) < HEADER.size or len(data) < HEADER.size + HEADER.unpack_from(data)[1]:
+        more = client.recv(HEADER.size - len(data) if len(data) < HEADER.size else 1)
+        assert more, "the connection ended"
+        data += more
+    return decode(data)
 
 
 def residentKiB(pid: int) -> int:

@@ -17,9 +17,9 @@ from appliance import events as e
 from appliance.backend.caller import Caller
 from appliance.backend.pool import NoBackendError
 from appliance.dicom.associate import echoAssociation
-from appliance.relay.decline import ARTIM, REQUEST_WITHIN
 from appliance.relay.firstbytes import misplaced
-from appliance.relay.join import LAST_FLUSH, Join
+from appliance.relay.join import ARTIM, LAST_FLUSH, Join
+from appliance.relay.meeting import REQUEST_WITHIN
 from appliance.relay.terms import NotAdmittedError, Terms
 
 PEER = e.Peer(

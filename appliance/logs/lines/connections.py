@@ -39,6 +39,12 @@ def _ended(event: e.Ended) -> str:
     return "TLS closed (SSL_read)" if clean else "TLS socket closed (SSL_read)"
 
 
+def _order(event: e.Ordered) -> str:
+    if event.fewest:
+        return "least connections"
+    return "round-robin" if event.roundRobin else "priority"
+
+
 _TIMED_OUT = {
     e.Timer.BUSY: "ssl_start: s_poll_wait: TIMEOUTbusy exceeded: sending reset",
     e.Timer.IDLE: "transfer: s_poll_wait: TIMEOUTidle exceeded: sending reset",
@@ -74,10 +80,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         e.Ordered,
         6,
-        lambda event: (
-            f"failover: {'round-robin' if event.roundRobin else 'priority'}, "
-            f"starting at entry #{event.entry}"
-        ),
+        lambda event: f"failover: {_order(event)}, starting at entry #{event.entry}",
         "Where several backend addresses are known: which is tried first.",
     ),
     Entry(
@@ -120,8 +123,15 @@ ENTRIES: tuple[Entry, ...] = (
         e.NoBackend,
         3,
         "No more addresses to connect",
-        "Every backend address was tried.",
+        "No backend address is left to try.",
         lambda event: event.resolved,
+    ),
+    Entry(
+        e.NoBackend,
+        3,
+        "Service [{e.section}] backends that are down or drained and were not tried: {e.skipped}",
+        "The same, where the state of backends is why.",
+        lambda event: bool(event.skipped),
     ),
     Entry(
         e.NoBackend,

@@ -124,4 +124,17 @@ ENTRIES: tuple[Entry, ...] = (
         lambda event: bool(event.traceback),
         many=True,
     ),
+    Entry(
+        e.LoopStalled,
+        4,
+        lambda event: f"The reactor stood still for {event.seconds:.1f} s: everything had to wait",
+        "Something took the whole process's time; connections were not served meanwhile.",
+    ),
+    Entry(
+        e.LoopStalled,
+        4,
+        lambda event: "\n".join(event.where),
+        "What it was doing, innermost first.",
+        many=True,
+    ),
 )
