@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from getpass import getpass
 from typing import Any
@@ -19,8 +19,10 @@ from OpenSSL import SSL
 from appliance import __version__
 from appliance.config.model import Config, ConfigError, GlobalConfig, Problem
 from appliance.events import Accepting, Events, Refused, Starting, Stopping, Warned
+from appliance.health.hook import Hook
 from appliance.logs.listener import LogListener
 from appliance.logs.sinks import File, Sink, Syslog, terminal
+from appliance.recording import Owner, Records, recordsFor
 from appliance.service import Appliance
 from appliance.system.process import ProcessError
 from appliance.system.signals import install
@@ -46,23 +48,49 @@ class Daemon(Appliance):
         self._read = read
         self._log = log
         self._words = words
+        self._records = Records()
+        self._hook = Hook(reactor, events)
+        events.subscribe(self._hook)
 
     def begin(self, config: Config) -> None:
         """Make everything ready with the first configuration. Raises L{ConfigError}."""
         if sys.stdin is not None and sys.stdin.isatty():
             self.passphrases.ask(getpass)
         self.apply(config)
+        self._tellStatus(config.process)
         # Later nobody may be there, and a question would stop all work.
         self.passphrases.silence()
 
+    def _tellStatus(self, process: GlobalConfig) -> None:
+        if process.status is not None:
+            # Only here: most do without it, and it takes memory and time to load.
+            from appliance.status.service import statusFor
+
+            status = statusFor(self._reactor, self._events, process.status, ownerOf(process))
+            status(starting())
+            status.setServiceParent(self)
+
+    def record(self, config: Config, owner: Owner = (None, None)) -> None:
+        """Keep the records that C{config} asks for, in files of C{owner}'s, until the end.
+
+        Raises L{ConfigError} or L{ProcessError}.
+        """
+        self._records = recordsFor(self._reactor, config, self._events, owner)
+        self._records.setServiceParent(self)
+
     def adopt(self, config: Config) -> None:
-        """Let the log and the environment be as C{config} says."""
+        """Let the log, the environment and the hooks be as C{config} says."""
         os.environ.update(config.process.environment)
+        self._hook.programs = {
+            each.name: each.health.hook for each in config.sections if each.health.hook is not None
+        }
         self._log.level = config.process.debug
         self._log.levels = {section.name: section.debug for section in config.sections}
 
     def startService(self) -> None:
         """Serve, and hear signals."""
+        if self.config is not None:
+            self.learnt.keepIn(stateDirectory(self.config.process, os.environ))
         super().startService()
         self._hearSignals()
         self._reactor.callWhenRunning(self._running)
@@ -73,7 +101,7 @@ class Daemon(Appliance):
             self._reactor,
             {
                 signal.SIGHUP: self.reload,
-                signal.SIGUSR1: self._log.reopen,
+                signal.SIGUSR1: self.reopen,
                 signal.SIGUSR2: self.tellActive,
                 **{number: partial(self._stop, number.name) for number in stops},
             },
@@ -104,6 +132,11 @@ class Daemon(Appliance):
                 self._events.publish(Warned(text))
         self.tellReady()
 
+    def reopen(self) -> None:
+        """Open the files again that are written to, after they were moved away."""
+        self._records.reopen()
+        self._log.reopen()
+
     def _stop(self, name: str) -> None:
         self._events.publish(Stopping(name, self.connections))
         self._reactor.stop()
@@ -113,11 +146,14 @@ _FIXED = {
     "appendLog": "log",
     "chroot": "chroot",
     "facility": "the facility of debug",
+    "journal": "journal",
     "output": "output",
     "pid": "pid",
     "service": "service",
     "setgid": "setgid",
     "setuid": "setuid",
+    "stateDirectory": "stateDirectory",
+    "status": "status",
     "syslog": "syslog",
     "workers": "workers",
 }
@@ -130,6 +166,22 @@ def onlyAtTheStart(before: GlobalConfig, after: GlobalConfig) -> Iterator[str]:
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             yield f"{option} has changed from {old} to {new}: that counts at the next start only"
+    if before.audit != after.audit:
+        yield (
+            "audit, or one of the options that go with it, has changed: that counts at the next "
+            "start only"
+        )
+
+
+def stateDirectory(process: GlobalConfig, environment: Mapping[str, str]) -> str | None:
+    """Where state is kept: as C{process} says, else as systemd does (C{systemd.exec(5)})."""
+    first, _, _ = environment.get("STATE_DIRECTORY", "").partition(":")
+    return process.stateDirectory or first or None
+
+
+def ownerOf(process: GlobalConfig) -> tuple[str | None, str | None]:
+    """Whom the process becomes, by name or number."""
+    return process.setuid, process.setgid
 
 
 def tellRefused(

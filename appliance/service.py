@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -18,6 +18,7 @@ from attrs import frozen
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList
 
+from appliance.backend.board import Summary
 from appliance.config.model import (
     Config,
     ConfigError,
@@ -36,6 +37,8 @@ from appliance.events import (
     BindFailed,
     CertificateLoaded,
     Configured,
+    ConnectionEvent,
+    Event,
     Events,
     Initializing,
     KeyLoaded,
@@ -43,8 +46,9 @@ from appliance.events import (
     Leg,
     Warned,
 )
+from appliance.health.learnt import Learnt
 from appliance.section import Section, Settings, settingsFor
-from appliance.system.sockets import Listener, ListenError, listen, places, refused
+from appliance.system.sockets import Listener, ListenError, listen, places, refused, retune
 from appliance.system.workers import Count, Crew
 from appliance.tls.passphrase import Passphrases
 
@@ -78,14 +82,17 @@ class Appliance(MultiService):
         super().__init__()
         self.config: Config | None = None
         self.passphrases = Passphrases()
+        self.learnt = Learnt(events)
         self.needsEveryAddress = True
         self._reactor = reactor
         self._events = events
         self._listens = listens
         self._crew = crew
         self._ids = map(str, count())
+        self._byName: Mapping[str, Section] = {}
         self._places: dict[str, dict[Place, Listener]] = {}
         self._leaving: list[Section] = []
+        events.subscribe(self._hear)
 
     @property
     def sections(self) -> Iterator[Section]:
@@ -140,7 +147,7 @@ class Appliance(MultiService):
         if not self._listens:
             return {}
         have = {place: x for places in self._places.values() for place, x in places.items()}
-        options = [o for o in config.socketOptions if o.role is SocketRole.ACCEPT]
+        options = _listening(config)
         found: dict[Place, Listener] = {}
         failures: list[tuple[str, ListenError]] = []
         for address in config.accept:
@@ -172,6 +179,7 @@ class Appliance(MultiService):
         names = {settings.config.name for settings in prepared.settings}
         kept = [listener for found in prepared.places for listener in found.values()]
         old = [listener for found in self._places.values() for listener in found.values()]
+        self._retune(prepared)
         running = {str(section.name): section for section in self.sections}
         for section in running.values():
             if section.name not in names:
@@ -186,6 +194,7 @@ class Appliance(MultiService):
                     self._ids,
                     crew=self._crew,
                     alone=self._listens,
+                    learnt=self.learnt,
                 )
                 added.listenAt(found.values())
                 added.setServiceParent(self)
@@ -196,6 +205,7 @@ class Appliance(MultiService):
             if listener not in kept:
                 listener.close()
         serving = tuple(self.sections)
+        self._byName = {str(section.name): section for section in serving}
         for section in serving:
             slaves = ((each.settings.config.slave, each) for each in serving)
             section.serveFor(
@@ -209,6 +219,19 @@ class Appliance(MultiService):
         if self._crew is not None:
             self._crew.configure(prepared.config, self.passphrases.typed)
 
+    def _retune(self, prepared: Prepared) -> None:
+        """Let the sockets that stay have the options that the file has now."""
+        before = {
+            place: _listening(section)
+            for section in (() if self.config is None else self.config.sections)
+            for place in self._places.get(section.name, ())
+        }
+        for settings, found in zip(prepared.settings, prepared.places, strict=True):
+            for place in found.keys() & before.keys():
+                after = _listening(settings.config)
+                for text in retune(found[place], before[place], after):
+                    self._events.publish(Warned(f"[{settings.config.name}] {text}"))
+
     def _dismiss(self, section: Section, kept: list[Listener]) -> None:
         """Let a section go: it stops accepting at once, and its connections end by themselves."""
         section.listeners = tuple(x for x in section.listeners if x not in kept)
@@ -217,6 +240,20 @@ class Appliance(MultiService):
         # Who is still there when the appliance stops is ended with the rest.
         section.disownServiceParent()
         section.whenIdle().addCallback(lambda _: self._leaving.remove(section))
+
+    # --- backends --------------------------------------------------------------------------
+
+    def _hear(self, event: Event) -> None:
+        """Let a section hear what happens to its connections, wherever that is."""
+        if isinstance(event, ConnectionEvent):
+            section = self._byName.get(event.section)
+            if section is not None:
+                section.watch.hear(event)
+
+    def stand(self, section: str, summary: Summary) -> None:
+        """Take up how the backends of C{section} stand, which another process watches."""
+        if section in self._byName:
+            self._byName[section].watch.board.replace(summary)
 
     # --- workers ---------------------------------------------------------------------------
 
@@ -275,6 +312,11 @@ class Appliance(MultiService):
         for number, each in enumerate(counts, 1):
             self._events.publish(Active(each.section, number, each.sentToTLS, each.sentToSocket))
         self._events.publish(ActiveListed(len(counts)))
+
+
+def _listening(config: SectionConfig) -> tuple[SocketOption, ...]:
+    """The options of the sockets that a section listens at."""
+    return tuple(o for o in config.socketOptions if o.role is SocketRole.ACCEPT)
 
 
 def _placeText(place: Place) -> str:

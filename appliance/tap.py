@@ -16,13 +16,19 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 from zope.interface import directlyProvides
 
-from appliance.config.build import load
 from appliance.config.model import Config, ConfigError
 from appliance.daemon import Daemon, crewFor, sinksFor, starting
 from appliance.events import Events, Reading
 from appliance.logs.listener import LogListener, onError, twistedObserver
 from appliance.logs.sinks import Sink
-from appliance.system.process import ProcessError, checkPidFile, groupNumber, userNumber
+from appliance.section.reading import load
+from appliance.system.process import (
+    ProcessError,
+    checkPidFile,
+    groupNumber,
+    keepOpen,
+    userNumber,
+)
 
 DEFAULT_CONFIG = "/etc/butterfly-tls/butterfly-tls.conf"
 
@@ -50,9 +56,13 @@ class Options(usage.Options):
 
 
 class Hosted(Daemon):
-    """The appliance within twistd's application, whose log it takes over."""
+    """The appliance within twistd's application, whose log it takes over.
+
+    C{pidFile} is one that twistd removes at the end, unless the user that we become may not.
+    """
 
     observesTwisted = True
+    pidFile: str | None = None
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Join the application, and take over its log unless the command line chose one."""
@@ -61,6 +71,14 @@ class Hosted(Daemon):
             directlyProvides(observer, ILogObserver)
             parent.setComponent(ILogObserver, observer)
         super().setServiceParent(parent)
+
+    def privilegedStartService(self) -> None:
+        """Begin while we have all rights."""
+        super().privilegedStartService()
+        if self.pidFile is not None:
+            # An old number in a file that stays would point to a stranger one day.
+            empty = keepOpen(self.pidFile)
+            self._reactor.addSystemEventTrigger("after", "shutdown", empty)
 
 
 def makeService(options: Options) -> Hosted:
@@ -83,9 +101,11 @@ def makeService(options: Options) -> Hosted:
         crew = crewFor(reactor, config.process, events)
         daemon = Hosted(reactor, events, read, log, crew)
         daemon.observesTwisted = not bool(parent.get("logger"))
+        daemon.pidFile = config.process.pid if parent.get("pidfile") == config.process.pid else None
         daemon.adopt(config)
         events.publish(starting())
         events.publish(Reading(path))
+        daemon.record(config, (parent.get("uid"), parent.get("gid")))
         daemon.begin(config)
     except ConfigError as error:
         problems = "\n".join(map(str, error.problems))

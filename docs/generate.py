@@ -6,6 +6,7 @@ A page depends on nothing but those tables, so that a test can hold the files ag
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,12 +15,16 @@ from typing import Any
 from attrs import fields
 
 from appliance import events
+from appliance.audit.schema import SCHEMA
 from appliance.cli.main import COMMANDS, buildParser, command
 from appliance.config.options import GROUPS
 from appliance.config.sockopts import SOCKET_OPTIONS
 from appliance.config.sslops import SSL_OPS
 from appliance.config.vocabulary import Option, Repeat, Scope, Status
 from appliance.logs import vocabulary
+from appliance.status.plain import statusSchema
+from appliance.status.store import LIMIT, LIMITS
+from appliance.status.table import METRICS
 from appliance.tap import Options
 from tests.differential.differences import DIFFERENCES
 
@@ -35,6 +40,9 @@ def pages() -> dict[str, str]:
         "log.md": logPage("appliance/logs/lines"),
         "commands.md": commandsPage("appliance/cli and appliance/tap.py"),
         "differences.md": differencesPage("tests/differential/differences.py"),
+        "journal.schema.json": iter([json.dumps(SCHEMA, indent=2)]),
+        "metrics.md": metricsPage("appliance/status/table.py"),
+        "status.schema.json": iter([json.dumps(statusSchema(), indent=2)]),
     }
     return {name: "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
 
@@ -234,6 +242,10 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     events.BackendChanged: [
         {"after": after, "before": events.Health.UP} for after in events.Health
     ],
+    events.CommandGiven: [
+        {"ok": ok, "changes": changes}
+        for ok, changes in ((True, True), (True, False), (False, True))
+    ],
     events.Checked: [{"seconds": 0.0}],
     events.JournalFailed: [{"dropping": True}, {"dropping": False}],
     events.AuditAway: [{"keeps": True}, {"keeps": False}],
@@ -276,6 +288,38 @@ def logPage(source: str) -> Iterator[str]:
         yield from table(["Level", "Words", "When"], rows)
     yield "## Reasons\n\nThe `<reason>` for which a connection ended is one of these:\n"
     yield f"{names([reason.value for reason in events.Reason])}."
+
+
+# --- metrics ----------------------------------------------------------------------------------
+
+METRICS_HEAD = f"""\
+# Metrics
+
+`/metrics` of the [status](../monitoring.md) has these, in Prometheus's text format or, for those
+who accept it, as OpenMetrics. Beside them are `process_cpu_seconds_total`,
+`process_resident_memory_bytes`, `process_virtual_memory_bytes`, `process_start_time_seconds`,
+`process_open_fds` and `process_max_fds` of the process that answers.
+
+Labels are names from the configuration, words of ours, and what TLS negotiates; never AE titles or
+clients' addresses. A label has at most {LIMIT} values, `section` and `backend` {LIMITS["section"]};
+what is more is counted as `other`. A histogram is found as `_bucket`, `_sum` and `_count`.
+Counters begin at nought with the process.
+"""
+
+
+def metricsPage(source: str) -> Iterator[str]:
+    """Every metric."""
+    yield from (f"{MADE.format(source=source)}\n", METRICS_HEAD)
+    rows = [
+        [
+            code(each.series[0].removesuffix("_bucket")),
+            each.kind.value,
+            names(each.labels),
+            plain(each.help),
+        ]
+        for each in METRICS
+    ]
+    yield from table(["Metric", "Kind", "Labels", "Meaning"], rows)
 
 
 # --- differences ------------------------------------------------------------------------------

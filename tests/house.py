@@ -11,7 +11,6 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.trial.unittest import TestCase
 
 from appliance import events as e
@@ -21,8 +20,9 @@ from appliance.system.sockets import listen
 from appliance.tls.certificate import KeyPair
 from appliance.tls.context import build
 from appliance.tls.creator import Creator
-from appliance.tls.transport import TLSWireFactory, WireFactory
+from appliance.tls.transport import TLSWireFactory
 from tests import material as m
+from tests import wires
 from tests.tls.test_transport import HalfRecorder, One
 
 
@@ -77,12 +77,10 @@ class SectionCase(TestCase):
         pacs = protocol or PACS()
         built = One(pacs)
         self.addCleanup(built.end)
-        factory: Any = WireFactory(built)
+        factory: Any = built
         if context is not None:
             factory = TLSWireFactory(Creator(context), False, built)
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
-        self.pacsPort = port.getHost().port
+        self.pacsPort = wires.listen(self, factory)
         return pacs  # type: ignore[return-value]
 
     # --- the section -----------------------------------------------------------------------
@@ -147,10 +145,10 @@ class SectionCase(TestCase):
         client = protocol or HalfRecorder()
         built = One(client)
         self.addCleanup(built.end)
-        factory: Any = WireFactory(built)
+        factory: Any = built
         if not plain:
             config = m.tlsConfig(client=True, **tls)
             context = build("client", m.WHERE, config, m.material(pair))
             factory = TLSWireFactory(Creator(context, sni), True, built)
-        await TCP4ClientEndpoint(reactor, "127.0.0.1", self.port).connect(factory)
+        await wires.connect(self.port, factory)
         return client

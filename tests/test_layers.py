@@ -22,17 +22,22 @@ LAYER1 = ("tls", "relay", "backend", "health", "logs", "status", "audit", "syste
 # of other people's packages, then of ours. The longest name that fits a module counts.
 MAY_IMPORT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **dict.fromkeys(("__init__", *LAYER0), (PURE, ())),
-    "tls": (NETWORK, ("config.model",)),
+    "config": (PURE, ("dicom.uids", "dicom.sopclasses")),
+    "tls": (NETWORK, ("config.model", "config.profiles", "config.profilerules")),
     "relay": (NETWORK, ("backend", "dicom")),
-    "backend": (NETWORK, ("config.model",)),
+    "backend": (NETWORK, ("config.model", "system.wire")),
     "health": (NETWORK, ("dicom",)),
     "system": (NETWORK, ("config.model",)),
-    **dict.fromkeys(("logs", "status", "audit"), (NETWORK, ())),
+    **dict.fromkeys(("logs", "audit"), (NETWORK, ())),
+    "status": ((*NETWORK, "prometheus_client"), ("config.model", "dicom.command", "system")),
     "section": (NETWORK, (*LAYER0, *LAYER1)),
     "service": (NETWORK, (*LAYER0, *LAYER1, "section")),
-    "daemon": (NETWORK, (*LAYER0, *LAYER1, "section", "service")),
-    "tap": (NETWORK, (*LAYER0, *LAYER1, "section", "service", "daemon")),
-    "cli": (DEMO, (*LAYER0, *LAYER1, "section", "service", "daemon")),
+    "recording": (NETWORK, (*LAYER0, *LAYER1)),
+    "daemon": (NETWORK, (*LAYER0, *LAYER1, "recording", "section", "service")),
+    "console": (NETWORK, (*LAYER0, *LAYER1, "section", "service", "daemon")),
+    "console.commands": (PURE, (*LAYER0, "console")),
+    "tap": (NETWORK, (*LAYER0, *LAYER1, "section", "service", "daemon", "console")),
+    "cli": (DEMO, (*LAYER0, *LAYER1, "recording", "section", "service", "daemon", "console")),
 }
 OWN_REACTOR = ("tap", "cli")
 

@@ -20,13 +20,15 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IWriteDescriptor,
 )
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from appliance.backend.caller import Caller
 from appliance.backend.resolve import Target
 from appliance.backend.tunnel import Tunnel, TunnelError
+from appliance.config.model import SocketOption
+from appliance.system.wire import Wire
 
 IP_TRANSPARENT = 19
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -51,7 +53,7 @@ class Dialler:
 
     C{local} are source addresses, of which one of the target's family is used; none leaves the
     choice to the kernel. C{transparent} dials from the caller's own address (C{IP_TRANSPARENT},
-    L{ip(7)}). Through C{tunnel}, targets are HTTP proxies.
+    L{ip(7)}). Through C{tunnel}, targets are HTTP proxies. C{options} are set on each socket.
     """
 
     reactor: Any
@@ -59,30 +61,42 @@ class Dialler:
     local: tuple[str, ...] = ()
     transparent: bool = False
     tunnel: Tunnel | None = None
+    options: tuple[SocketOption, ...] = ()
+
+    @property
+    def longest(self) -> float:
+        """Seconds that one target may take, the proxy's answer included."""
+        return self.timeout + (0.0 if self.tunnel is None else self.tunnel.timeout)
 
     def endpoint(self, target: Target) -> IStreamClientEndpoint:
         """The endpoint that dials C{target} for nobody in particular."""
         return _Endpoint(self, target)
 
-    def connect(
-        self, target: Target, factory: IProtocolFactory, caller: Caller
-    ) -> Deferred[IProtocol]:
+    async def connect(self, target: Target, factory: IProtocolFactory, caller: Caller) -> IProtocol:
         """Connect a protocol of C{factory} to C{target} on behalf of C{caller}.
 
         Fails with L{OutOfTimeError}, L{SourceError}, L{TunnelError} or C{OSError}. Cancel it to
         give up.
         """
-        return Deferred.fromCoroutine(self._connect(target, factory, caller))
-
-    async def _connect(
-        self, target: Target, factory: IProtocolFactory, caller: Caller
-    ) -> IProtocol:
         asking = None if self.tunnel is None else self.tunnel.through(factory, self.reactor)
         handle = self._socket(target, caller)
-        attempt = _Attempt(self.reactor, handle, asking or factory, self.timeout)
-        attempt.start(target.host if not target.port else (target.host, target.port))
-        protocol = await attempt.done
+        where = target.host if not target.port else (target.host, target.port)
+        number = _begin(handle, where)
+        if number:
+            await _Attempt(self.reactor, handle, where, self.timeout, number).done
+        protocol = self._carry(handle, asking or factory)
         return protocol if asking is None else await asking.answered
+
+    def _carry(self, handle: socket.socket, factory: IProtocolFactory) -> IProtocol:
+        try:
+            protocol = factory.buildProtocol(None)  # type: ignore[arg-type]
+            if protocol is None:
+                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+            Wire(self.reactor, handle, self.options).carry(protocol)
+        except BaseException:
+            handle.close()
+            raise
+        return protocol
 
     def _socket(self, target: Target, caller: Caller) -> socket.socket:
         family = _family(target)
@@ -146,49 +160,48 @@ class _Endpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Connect a protocol of C{protocolFactory}."""
-        return self.dialler.connect(self.target, protocolFactory, Caller(""))
+        return Deferred.fromCoroutine(
+            self.dialler.connect(self.target, protocolFactory, Caller(""))
+        )
 
 
-class Built(Factory):
-    """Remembers what a factory has built."""
-
-    noisy = False
-    built: IProtocol | None = None
-
-    def __init__(self, factory: IProtocolFactory) -> None:
-        self._factory = factory
-
-    def buildProtocol(self, addr: Any) -> IProtocol | None:  # type: ignore[override]
-        """Build the factory's own protocol."""
-        self.built = self._factory.buildProtocol(addr)
-        return self.built
+def _begin(handle: socket.socket, where: Any) -> int:
+    """Begin to connect C{handle}; the C{errno} that the kernel gives, 0 when it is connected."""
+    number = handle.connect_ex(where)
+    # Within one machine it has come to an end by now, good or bad.
+    return handle.connect_ex(where) if number == errno.EINPROGRESS else number
 
 
 @implementer(IWriteDescriptor)
 class _Attempt:
-    """One socket on its way to being connected; C{done} gives the protocol on it."""
+    """One socket on its way to being connected to C{where}; C{done} fires when it is.
+
+    C{number} is the C{errno} with which it has begun.
+    """
 
     def __init__(
-        self, reactor: Any, handle: socket.socket, factory: IProtocolFactory, timeout: float
+        self, reactor: Any, handle: socket.socket, where: Any, timeout: float, number: int
     ) -> None:
-        self.done: Deferred[IProtocol] = Deferred(lambda _: self._end())
+        self.done: Deferred[None] = Deferred(lambda _: self._end(close=True))
         self._reactor = reactor
         self._handle = handle
-        self._factory = factory
+        self._where = where
         self._number = handle.fileno()
         self._again: Any = None
         self._overdue = reactor.callLater(timeout, self._fail, OutOfTimeError())
+        self._judge(number)
 
-    def start(self, where: Any) -> None:
-        """Begin to connect."""
+    def _try(self) -> None:
         self._again = None
-        number = self._handle.connect_ex(where)
-        if number in (0, errno.EISCONN):
-            self._connected()
-        elif number == errno.EINPROGRESS:
+        self._judge(_begin(self._handle, self._where))
+
+    def _judge(self, number: int) -> None:
+        if not number:
+            self._succeed()
+        elif number in (errno.EINPROGRESS, errno.EALREADY):
             self._reactor.addWriter(self)
         elif number == errno.EAGAIN:
-            self._again = self._reactor.callLater(BUSY_UNIX, self.start, where)
+            self._again = self._reactor.callLater(BUSY_UNIX, self._try)
         else:
             self._fail(OSError(number, os.strerror(number)))
 
@@ -198,39 +211,28 @@ class _Attempt:
         if number:
             self._fail(OSError(number, os.strerror(number)))
         else:
-            self._connected()
+            self._succeed()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
         """The reactor found the socket broken, as when it is refused."""
         if not self.done.called:
             self.doWrite()
 
-    def _connected(self) -> None:
-        self._reactor.removeWriter(self)
-        built = Built(self._factory)
-        try:
-            self._handle.getpeername()
-            self._reactor.adoptStreamConnection(self.fileno(), self._handle.family, built)
-        except OSError as error:
-            # Gone again already, or no descriptor is left.
-            self._fail(error)
-            return
-        self._end()
-        if built.built is not None and not self.done.called:
-            self.done.callback(built.built)
+    def _succeed(self) -> None:
+        self._end(close=False)
+        self.done.callback(None)
 
     def _fail(self, error: Exception) -> None:
-        self._end()
+        self._end(close=True)
         self.done.errback(error)
 
-    def _end(self) -> None:
-        if self._handle.fileno() < 0:
-            return
+    def _end(self, close: bool) -> None:
         self._reactor.removeWriter(self)
         for timer in (self._overdue, self._again):
             if timer is not None and timer.active():
                 timer.cancel()
-        self._handle.close()
+        if close:
+            self._handle.close()
 
     def fileno(self) -> int:
         """The socket's number, also after its end: a reactor looks for one that has changed."""

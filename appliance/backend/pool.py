@@ -1,7 +1,7 @@
 """The backends of one section: which is tried next, until one answers.
 
-The pool announces each attempt. It knows nothing of TLS, DICOM or the client that waits beyond
-what L{Caller} says.
+The pool announces each attempt, and asks the section's board whom to leave out. It knows nothing
+of TLS, DICOM or the client that waits beyond what L{Caller} says.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory
 
 from appliance.backend.backend import Backend
+from appliance.backend.board import Board
 from appliance.backend.caller import Caller
-from appliance.backend.dialler import Dialler, dialError
-from appliance.backend.policy import roundRobin
+from appliance.backend.dialler import Dialler, OutOfTimeError, dialError
+from appliance.backend.policy import leastConnections, roundRobin
 from appliance.backend.resolve import Target
 from appliance.events import (
     DialFailed,
@@ -31,11 +33,14 @@ from appliance.events import (
     ResolveFailed,
 )
 
-Policy = Callable[[int, int], tuple[int, ...]]
-"""C{(count, turn) -> order}; see L{appliance.backend.policy}."""
+Policy = Callable[[Sequence[int], int], tuple[int, ...]]
+"""C{(loads, turn) -> order}; see L{appliance.backend.policy}."""
 
-REMEMBERED = 1000
+REMEMBERED: Final = 1000
 """How many clients' last backends are kept in mind."""
+
+LONGEST: Final = 60.0
+"""Seconds that all attempts for one client may take together, unless one alone may take longer."""
 
 
 class NoBackendError(Exception):
@@ -46,8 +51,8 @@ class NoBackendError(Exception):
 class Pool:
     """Dials the backends of the section C{section} in the order that C{policy} gives.
 
-    C{turn} counts the connections; it starts anywhere, so that many appliances that start at once
-    do not all begin with the same backend.
+    C{board} knows which of them are down or drained. C{turn} counts the connections; it starts
+    anywhere, so that many appliances that start at once do not all begin with the same backend.
     """
 
     section: str
@@ -55,6 +60,7 @@ class Pool:
     dialler: Dialler
     policy: Policy
     events: Events
+    board: Board = field(factory=Board)
     turn: int = field(factory=lambda: secrets.randbelow(1 << 16))
     _last: OrderedDict[str, Target] = field(factory=OrderedDict, init=False)
 
@@ -71,30 +77,41 @@ class Pool:
     def dial(self, factory: IProtocolFactory, caller: Caller) -> Deferred[tuple[Target, IProtocol]]:
         """Connect C{factory} to the first backend that answers, for C{caller}.
 
-        Fails with L{NoBackendError} when none does. Cancel it to give up.
+        Fails with L{NoBackendError} when none does, or none in time. Cancel it to give up.
         """
         return Deferred.fromCoroutine(self._dial(factory, caller))
 
     async def _dial(self, factory: IProtocolFactory, caller: Caller) -> tuple[Target, IProtocol]:
-        tried: list[Target] = []
+        now = self.dialler.reactor.seconds
+        end = now() + max(LONGEST, self.dialler.timeout)
+        known: set[Target] = set()
+        tried: set[Target] = set()
         for find in (self._candidates, self._others):
-            for target in await find(caller):
-                if target not in tried:
-                    tried.append(target)
-                    protocol = await self._attempt(target, factory, caller)
+            found, ordered = await find(caller)
+            known.update(found)
+            for target in ordered:
+                if target not in tried and now() < end:
+                    tried.add(target)
+                    protocol = await self._attempt(target, factory, caller, end - now())
                     if protocol is not None:
                         self._remember(caller, target)
                         return target, protocol
-        self.events.publish(NoBackend(self.section, caller.connection, bool(tried)))
+        skipped = len(known - tried) if now() < end else 0
+        self.events.publish(NoBackend(self.section, caller.connection, bool(known), skipped))
         raise NoBackendError
 
     async def _attempt(
-        self, target: Target, factory: IProtocolFactory, caller: Caller
+        self, target: Target, factory: IProtocolFactory, caller: Caller, left: float
     ) -> IProtocol | None:
         connection, name = caller.connection, str(target)
         self.events.publish(Dialling(self.section, connection, name))
         try:
-            protocol = await self.dialler.connect(target, factory, caller)
+            dialling = self.dialler.connect(target, factory, caller)
+            if left < self.dialler.longest:
+                limited: Deferred[IProtocol] = Deferred.fromCoroutine(dialling)
+                protocol = await limited.addTimeout(left, self.dialler.reactor, _outOfTime)
+            else:
+                protocol = await dialling
         except CancelledError:
             raise
         except Exception as error:
@@ -105,8 +122,8 @@ class Pool:
         self.events.publish(Dialled(self.section, connection, name, local))
         return protocol
 
-    async def _candidates(self, caller: Caller) -> list[Target]:
-        """All known addresses, in the order in which they are to be tried."""
+    async def _candidates(self, caller: Caller) -> tuple[list[Target], list[Target]]:
+        """All known addresses, and those to try in their order."""
         found: list[Target] = []
         for backend in self.backends:
             targets = await backend.targets()
@@ -114,20 +131,26 @@ class Pool:
                 failed = ResolveFailed(self.section, caller.connection, backend.name)
                 self.events.publish(failed)
             found += targets
-        order = self.policy(len(found), self.turn)
+        able = self.board.able(found)
+        order = self.policy([self.board.load(str(target)) for target in able], self.turn)
         self.turn += 1
+        ordered = self.board.upFirst(able[k] for k in order)
         last = self._last.get(caller.host) if caller.resumed else None
-        if last is not None and last in found and len(found) > 1:
+        if last is not None and last in able and len(found) > 1 and not self.board.isDown(last):
             self.events.publish(Persistent(self.section, caller.connection, str(last)))
-            order = (found.index(last), *order)
-        elif len(found) > 1:
-            started = Ordered(self.section, caller.connection, self.policy is roundRobin, order[0])
-            self.events.publish(started)
-        return [found[k] for k in order]
+            ordered.insert(0, last)
+        elif len(found) > 1 and ordered:
+            self._tellOrder(caller, found.index(ordered[0]))
+        return found, ordered
 
-    async def _others(self, _: Caller) -> list[Target]:
+    def _tellOrder(self, caller: Caller, entry: int) -> None:
+        robin, fewest = self.policy is roundRobin, self.policy is leastConnections
+        self.events.publish(Ordered(self.section, caller.connection, robin, entry, fewest))
+
+    async def _others(self, _: Caller) -> tuple[list[Target], list[Target]]:
         """Where backends may have moved to, asked when all known addresses have failed."""
-        return [target for backend in self.backends for target in await backend.others()]
+        found = [target for backend in self.backends for target in await backend.others()]
+        return found, self.board.upFirst(self.board.able(found))
 
     def _remember(self, caller: Caller, target: Target) -> None:
         # OpenSSL's bindings cannot keep data of ours in a session, so the client's address stands
@@ -137,3 +160,7 @@ class Pool:
             self._last.move_to_end(caller.host)
             if len(self._last) > REMEMBERED:
                 self._last.popitem(last=False)
+
+
+def _outOfTime(*_: object) -> NoReturn:
+    raise OutOfTimeError

@@ -1,9 +1,9 @@
 """Check a configuration file, and whether the PACS behind each section answers a C-ECHO.
 
 Every problem is listed with its file and line. Then each section shows its certificate, its TLS
-versions and its backends. Nothing is bound or changed, so a running appliance is not disturbed.
-The exit status is 0 when the appliance would start and every backend is a living DICOM application
-(one that refuses our AE title lives), and 1 otherwise.
+versions, the TLS profile of DICOM that it keeps to and its backends. Nothing is bound or changed,
+so a running appliance is not disturbed. The exit status is 0 when the appliance would start and
+every backend is a living DICOM application (one that refuses our AE title lives), and 1 otherwise.
 """
 
 from __future__ import annotations
@@ -11,33 +11,28 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
 from getpass import getpass
-from typing import Any, Final, cast
+from itertools import chain, repeat
 
 from attrs import frozen
-from twisted.internet.interfaces import IReactorTime
 
-from appliance.backend.backend import Backend
-from appliance.backend.dialler import Dialler
-from appliance.backend.resolve import resolver
 from appliance.cli.arguments import seconds
 from appliance.cli.running import complete
-from appliance.config.build import build
-from appliance.config.model import Config, Problem, SectionConfig, TLSConfig
-from appliance.config.source import Disk
-from appliance.health.echo import echo
+from appliance.config.model import Config, ConfigError, Problem, SectionConfig, TLSConfig
+from appliance.config.profilerules import verdict
+from appliance.events import Events
+from appliance.health.learnt import Learnt
 from appliance.health.result import Result, State
-from appliance.section import Settings, serverName, settingsFor
-from appliance.tls.creator import Creator
+from appliance.recording import auditProblems
+from appliance.section import Settings, settingsFor
+from appliance.section.checks import Asked, Checks
+from appliance.section.reading import load
 from appliance.tls.passphrase import Passphrases
-from appliance.tls.transport import TLSWireFactory
+from appliance.tls.profiles import offer
 
 SUMMARY = "check a configuration file and the PACS behind it"
-
-ANY_CALLED: Final = "ANY-SCP"
-"""Whom we call where no C{calledAET} says how the PACS is named."""
 
 
 def addArguments(parser: argparse.ArgumentParser) -> None:
@@ -65,16 +60,20 @@ class Answer:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print what was found, and return the exit status."""
-    config, found = build(os.path.abspath(arguments.config), Disk())
-    problems = list(found)
     settings: list[Settings] = []
-    if config is not None:
+    try:
+        config = load(os.path.abspath(arguments.config))
+    except ConfigError as error:
+        problems = list(error.problems)
+    else:
+        problems = list(config.warnings)
         settings = _settings(config, problems)
+        problems += auditProblems(config.process)
     for problem in problems:
         print(problem)
     answers: tuple[Answer, ...] = ()
     if settings and not arguments.offline:
-        answers = complete(_askAll(settings, arguments.timeout))
+        answers = complete(_askAll(settings, config.process.stateDirectory, arguments.timeout))
     for line in _tables(settings, answers):
         print(line)
     bad = sum(problem.fatal for problem in problems)
@@ -105,46 +104,35 @@ def _verdict(errors: int, warnings: int, dead: int) -> str:
 # --- asking the backends -------------------------------------------------------------------
 
 
-async def _askAll(settings: Iterable[Settings], timeout: float) -> tuple[Answer, ...]:
+async def _askAll(
+    settings: Iterable[Settings], stateDirectory: str | None, timeout: float
+) -> tuple[Answer, ...]:
     from twisted.internet import reactor
 
+    learnt = Learnt(Events())
+    learnt.keepIn(stateDirectory)
     answers: list[Answer] = []
     for each in settings:
-        answers += [answer async for answer in _ask(reactor, each, timeout)]
+        checks = Checks(reactor, each, learnt, timeout)
+        for asked in checks.asked:
+            answers += [answer async for answer in _ask(checks, asked, each.config.name)]
     return tuple(answers)
 
 
-async def _ask(reactor: Any, settings: Settings, timeout: float) -> Any:
-    config = settings.config
-    tls = None
-    if config.client:
-        creator = Creator(settings.context, serverName(config), tls=config.tls)
-
-        def tls(factory: Any) -> Any:
-            return TLSWireFactory(creator, True, factory)
-
-    dialler = Dialler(reactor, timeout, settings.local)
-    for address in config.connect:
-        name = str(address)
-        targets = await Backend(address, resolver(reactor), reactor).targets()
-        if not targets:
-            unknown = Result(
-                State.UNREACHABLE,
-                "the name cannot be resolved",
-                f"check it: getent hosts {name.rpartition(':')[0]}",
-            )
-            yield Answer(config.name, name, unknown)
-        for target in targets:
-            result = await echo(
-                cast(IReactorTime, reactor),
-                dialler.endpoint(target),
-                callingAET=config.callingAET,
-                calledAET=config.calledAET or ANY_CALLED,
-                timeout=timeout,
-                tls=tls,
-            )
-            label = name if str(target) == name else f"{name} ({target})"
-            yield Answer(config.name, label, result)
+async def _ask(checks: Checks, asked: Asked, section: str) -> AsyncIterator[Answer]:
+    name = asked.name
+    targets = await asked.backend.targets()
+    if not targets:
+        unknown = Result(
+            State.UNREACHABLE,
+            "the name cannot be resolved",
+            f"check it: getent hosts {name.rpartition(':')[0]}",
+        )
+        yield Answer(section, name, unknown)
+    for target in targets:
+        result = await checks.probe(target, asked.routed).ask()
+        label = name if str(target) == name else f"{name} ({target})"
+        yield Answer(section, label, result)
 
 
 # --- showing -------------------------------------------------------------------------------
@@ -169,6 +157,8 @@ def _facts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "expires", f"{certificate.notAfter:%Y-%m-%d} ({settings.daysLeft} days left)"
         yield "key", f"{certificate.keyText}, matches the certificate"
     yield "TLS", f"{_versions(config.tls)}, {_asks(config)}"
+    titles = chain(("profile",), repeat(""))
+    yield from zip(titles, verdict(offer(config.tls, certificate)).lines, strict=False)
 
 
 def _versions(tls: TLSConfig) -> str:

@@ -28,7 +28,7 @@ class Command(Protocol):
         """Do the work and return the exit status."""
 
 
-COMMANDS = ("check", "cert", "echo", "send", "pacs", "demo", "stunnel")
+COMMANDS = ("check", "cert", "echo", "send", "journal", "pacs", "demo", "stunnel")
 
 FOREIGN = ("stunnel",)
 """Commands with another program's command line, which they read by themselves."""

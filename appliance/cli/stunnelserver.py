@@ -141,6 +141,7 @@ class Start:
         server.needsEveryAddress = False
         server.begin(config)
         self._server = server
+        server.record(config, (user, group))
         # Before the change of the root, since Twisted opens a device for it.
         server.privilegedStartService()
         self._background = Background() if _leaves(config) else None

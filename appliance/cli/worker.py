@@ -16,12 +16,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogBeginner
 
 from appliance.config.model import ConfigError
-from appliance.events import Closed, Event, Events, Refused
+from appliance.events import Event, Events, Refused
 from appliance.logs.listener import onError, twistedObserver
 from appliance.logs.vocabulary import levels
 from appliance.service import Appliance
 from appliance.system.link import Link
-from appliance.system.workers import LINK
+from appliance.system.workers import LINK, NEEDED
 
 
 class Worker:
@@ -44,7 +44,7 @@ class Worker:
 
     def _announce(self, event: Event) -> None:
         # The supervisor has applied the same configuration and told all there is to tell of it.
-        wanted = isinstance(event, Closed) or levels(type(event)) <= self._shown
+        wanted = isinstance(event, NEEDED) or levels(type(event)) <= self._shown
         if wanted and not self._applying:
             self._link.send("event", event=event)
 
@@ -55,6 +55,8 @@ class Worker:
                 self._configure(facts["config"])
             case "take" if handle is not None:
                 self._appliance.take(handle, facts["section"], facts["connection"], facts["client"])
+            case "standing":
+                self._appliance.stand(facts["section"], facts["summary"])
             case "count":
                 self._link.send("counts", counts=tuple(map(astuple, self._appliance.counts())))
             case "stop":
@@ -68,7 +70,7 @@ class Worker:
             self._applying = False
             self._events.publish(Refused(tuple(map(str, error.problems)), reload=True))
         else:
-            # What the log would not show is not worth the way up, but for a connection's end.
+            # What the log would not show is not worth the way up, unless it is needed there.
             self._shown = max((config.process.debug, *(each.debug for each in config.sections)))
         finally:
             self._applying = False

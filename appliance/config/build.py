@@ -17,6 +17,9 @@ from appliance.config import healthoptions as health
 from appliance.config import processoptions as process
 from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
+from appliance.config import statusoptions as status
+from appliance.config.auditbuild import auditConfig, checkAudit
+from appliance.config.consolerules import checkConsole, consoleConfig
 from appliance.config.files import Disk, Files, Given
 from appliance.config.model import (
     Config,
@@ -29,6 +32,7 @@ from appliance.config.model import (
     Problem,
     SectionConfig,
     SocketOption,
+    StatusConfig,
     Timeouts,
     Where,
 )
@@ -49,14 +53,15 @@ def load(path: str, files: Files = DISK, tolerant: bool = False) -> Config:
 
     Raises L{ConfigError}, with all problems, when there is one that stops the start.
     """
-    return _orRaise(build(path, files, tolerant))
+    path = os.path.abspath(path)
+    return _orRaise(_build(path, os.path.dirname(path), files, tolerant))
 
 
 def loadText(
     name: str, data: bytes, directory: str, files: Files = DISK, tolerant: bool = False
 ) -> Config:
     """The configuration in C{data}; see L{buildText}. Raises L{ConfigError}."""
-    return _orRaise(buildText(name, data, directory, files, tolerant))
+    return _orRaise(_build(name, directory, Given(name, data, files), tolerant))
 
 
 def build(
@@ -69,7 +74,7 @@ def build(
     a file without sections, which is for the one connection that inetd hands over.
     """
     path = os.path.abspath(path)
-    return _build(path, os.path.dirname(path), files, tolerant)
+    return _build(path, os.path.dirname(path), files, tolerant)[:2]
 
 
 def buildText(
@@ -80,16 +85,17 @@ def buildText(
     C{name} is what it goes by in problems, and C{directory}, which is absolute, where the files
     are looked up that it names.
     """
-    return _build(name, directory, Given(name, data, files), tolerant)
+    return _build(name, directory, Given(name, data, files), tolerant)[:2]
 
 
-Built = tuple[Config | None, tuple[Problem, ...]]
+Built = tuple[Config | None, tuple[Problem, ...], tuple[SectionConfig, ...]]
+"""The configuration if it is usable, all its problems, and its sections, usable or not."""
 
 
 def _orRaise(built: Built) -> Config:
-    config, problems = built
+    config, problems, sections = built
     if config is None:
-        raise ConfigError(problems)
+        raise ConfigError(problems, sections)
     return config
 
 
@@ -97,7 +103,8 @@ def _build(path: str, directory: str, files: Files, tolerant: bool) -> Built:
     source = readSource(path, files, directory)
     folded = fold(path, source.items, Surroundings(directory, files))
     subjects = [(sectionConfig(settings), settings) for settings in folded.sections]
-    problems = [*source.problems, *folded.problems]
+    problems = [*source.problems, *folded.problems, *checkConsole(folded.process)]
+    problems += checkAudit(folded.process)
     whole = globalConfig(folded.process)
     inetd = None
     if subjects:
@@ -111,10 +118,10 @@ def _build(path: str, directory: str, files: Files, tolerant: bool) -> Built:
     else:
         problems += _nothing(path, source)
     found = _ordered(source, problems)
-    if any(problem.fatal for problem in found):
-        return None, found
     sections = tuple(section for section, _ in subjects)
-    return Config(path, whole, sections, source.files, found, inetd), found
+    if any(problem.fatal for problem in found):
+        return None, found, sections
+    return Config(path, whole, sections, source.files, found, inetd), found, sections
 
 
 def globalConfig(settings: Settings) -> GlobalConfig:
@@ -134,10 +141,19 @@ def globalConfig(settings: Settings) -> GlobalConfig:
             stateDirectory=audit.STATE_DIRECTORY,
             journal=audit.JOURNAL,
         ),
+        audit=auditConfig(settings),
+        status=statusConfig(settings),
         environment=settings.all(process.SET_ENV),
+        console=consoleConfig(settings),
     )
     debug = settings.last(process.DEBUG) or Debug(config.debug)
     return evolve(config, debug=debug.level, facility=debug.facility or config.facility)
+
+
+def statusConfig(settings: Settings) -> StatusConfig | None:
+    """Where the status is told, if it is."""
+    last = next(reversed(settings.located(status.STATUS)), None)
+    return None if last is None else StatusConfig(*last)
 
 
 def sectionConfig(settings: Settings) -> SectionConfig:

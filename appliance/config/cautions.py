@@ -15,6 +15,8 @@ from appliance.config import relayoptions as relay
 from appliance.config import tlsoptions as tls
 from appliance.config import trustoptions as trust
 from appliance.config.model import InetAddress, Preface, Problem, SectionConfig, TLSVersion
+from appliance.config.profilerules import UNSAFE_FLAGS, USUAL_LEVEL
+from appliance.config.profiles import PROFILES
 from appliance.config.settings import Settings
 from appliance.config.sslops import SSL_OPS, allowedVersions
 from appliance.config.tlsvalues import IDLE_OCSP_FLAGS, OCSP_FLAGS
@@ -37,11 +39,12 @@ WEAK_CIPHERS: Final = (
 )
 """Words of OpenSSL's cipher notation for what no longer protects anything."""
 
-UNSAFE_FLAGS: Final = ("ALLOW_UNSAFE_LEGACY_RENEGOTIATION", "LEGACY_SERVER_CONNECT")
-"""Flags of OpenSSL that let in attacks by way of renegotiation (RFC 5746)."""
-
-USUAL_SECURITY_LEVEL: Final = 2
-"""What OpenSSL takes without being told."""
+NO_TIME: Final[dict[Option[int], tuple[str, str]]] = {
+    relay.TIMEOUT_BUSY: ("every handshake is cut before it can end", "300"),
+    relay.TIMEOUT_CONNECT: ("no address of connect can answer in time", "10"),
+    relay.TIMEOUT_IDLE: ("every connection is cut as soon as it stands still", "43200"),
+}
+"""What comes of no time at all, and stunnel's usual seconds instead."""
 
 
 def unverifiedServer(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
@@ -100,6 +103,17 @@ def oldVersions(section: SectionConfig, settings: Settings) -> Iterator[Problem]
         )
 
 
+def retiredProfile(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Some TLS profiles are no longer DICOM's."""
+    profile = section.tls.profile
+    if profile is not None and PROFILES[profile].retired:
+        yield settings.place(tls.PROFILE).warning(
+            f"{profile.value} is retired from DICOM (PS3.15 {PROFILES[profile].clause})",
+            "bcp195 or bcp195-modified",
+            'write "tlsProfile = bcp195" unless a modality can do no better',
+        )
+
+
 def weakCiphers(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """Some ciphers protect nothing any more, or never did."""
     offered: set[str] = set()
@@ -120,10 +134,10 @@ def weakCiphers(section: SectionConfig, settings: Settings) -> Iterator[Problem]
 def lowSecurityLevel(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """A level below OpenSSL's own lets in more than old modalities."""
     level = section.tls.securityLevel
-    if level is not None and level < USUAL_SECURITY_LEVEL:
+    if level is not None and level < USUAL_LEVEL:
         yield settings.place(tls.SECURITY_LEVEL).warning(
             f"level {level} lets in short keys and old signatures",
-            f"{USUAL_SECURITY_LEVEL} or more",
+            f"{USUAL_LEVEL} or more",
             "remove the line unless a modality can do no better",
         )
 
@@ -136,6 +150,20 @@ def unsafeFlags(section: SectionConfig, settings: Settings) -> Iterator[Problem]
                 f"{name} lets others put their own bytes before the peer's",
                 "peers with secure renegotiation",
                 "remove the line unless the peer can do no better",
+            )
+
+
+def noTime(_section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """No time at all means none, here as in stunnel, and not for ever.
+
+    C{TIMEOUTclose = 0} is well known, for peers that never say goodbye.
+    """
+    for option, (effect, usual) in NO_TIME.items():
+        if settings.last(option) == 0:
+            yield settings.place(option).warning(
+                f"with 0 {effect}",
+                "a number of seconds",
+                f'write "{option.name} = {usual}", or as many as you like',
             )
 
 
@@ -201,6 +229,7 @@ def clearPassword(section: SectionConfig, settings: Settings) -> Iterator[Proble
 
 CAUTIONS: Final[tuple[Callable[[SectionConfig, Settings], Iterator[Problem]], ...]] = (
     *(unverifiedServer, unnamedServer, anyCertificate, unmatchedName, idle, clearPassword),
+    noTime,
     *(idleFlags, laxAnswers),
-    *(oldVersions, weakCiphers, lowSecurityLevel, unsafeFlags),
+    *(retiredProfile, oldVersions, weakCiphers, lowSecurityLevel, unsafeFlags),
 )

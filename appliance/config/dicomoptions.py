@@ -7,6 +7,8 @@ from typing import Any
 from appliance.config import dicomvalues, values
 from appliance.config.model import Dicom
 from appliance.config.vocabulary import Option, Repeat, Scope
+from appliance.config.wording import anyOf
+from appliance.dicom.uids import FAMILIES
 
 DICOM = Option(
     "dicom",
@@ -24,8 +26,8 @@ ALLOW_CALLING = Option(
     Scope.SERVICE,
     "AETITLE[,AETITLE...]",
     "any",
-    "The AE titles that clients may call themselves, * standing for any characters. Needs dicom = "
-    "yes.",
+    "The AE titles that clients may call themselves, in which * stands for any characters. Needs "
+    "dicom = yes.",
     dicomvalues.titles,
     Repeat.LIST,
 )
@@ -34,7 +36,7 @@ ALLOW_CALLED = Option(
     Scope.SERVICE,
     "AETITLE[,AETITLE...]",
     "any",
-    "The AE titles that clients may call, * standing for any characters. Needs dicom = yes.",
+    "The AE titles that clients may call, in which * stands for any characters. Needs dicom = yes.",
     dicomvalues.titles,
     Repeat.LIST,
 )
@@ -43,8 +45,9 @@ ALLOW_CLASS = Option(
     Scope.SERVICE,
     "CLASS[,CLASS...]",
     "any",
-    "The SOP classes that associations may propose: UIDs, names, or families (see the DICOM page). "
-    "Needs dicom = yes.",
+    "The SOP classes that associations may propose; an association that proposes any other is "
+    "rejected. Each is a UID, the name of a SOP class, or a family of them: "
+    f"{anyOf(FAMILIES)}. Verification is always among them. Needs dicom = yes.",
     dicomvalues.classes,
     Repeat.LIST,
 )
@@ -53,8 +56,8 @@ DENY_CLASS = Option(
     Scope.SERVICE,
     "CLASS[,CLASS...]",
     "none",
-    "SOP classes that associations may not propose, written as in allowSOPClass; they are denied "
-    "also where that allows them. Needs dicom = yes.",
+    "SOP classes that associations may not propose, written as in allowSOPClass; an association "
+    "that proposes one is rejected, even if allowSOPClass allows it. Needs dicom = yes.",
     dicomvalues.classes,
     Repeat.LIST,
 )
@@ -64,8 +67,9 @@ CERTIFICATE_AET = Option(
     "NAME:AETITLE[,AETITLE...]",
     "none",
     "A client whose certificate has NAME as its common name or among its alternative names may "
-    "call itself these AE titles only. Where this stands at all, clients with none of the names "
-    "are refused. Needs dicom = yes, and verifyChain or verifyPeer.",
+    "call itself these AE titles only, in which * stands for any characters. NAME is written as it "
+    "stands in the certificate, in any case of letters. Where this stands at all, clients with "
+    "none of the names are refused. Needs dicom = yes, and verifyChain or verifyPeer.",
     dicomvalues.certificateRule,
     Repeat.LIST,
 )
@@ -83,7 +87,8 @@ ROUTE = Option(
     Scope.SERVICE,
     "AETITLE:HOST:PORT[,HOST:PORT...]",
     "all go to connect",
-    "Where associations go that are for this AE title; those for any other go to connect. Needs "
+    "Where associations go that are for this AE title; those for any other go to connect, or are "
+    "rejected where there is none. Several addresses make a list of which failover chooses. Needs "
     "dicom = yes.",
     dicomvalues.routeRule,
     Repeat.LIST,
@@ -93,8 +98,8 @@ REWRITE_CALLING = Option(
     Scope.SERVICE,
     "[AETITLE:]AETITLE",
     "titles stay as they are",
-    "What the client is called towards the backend: the second title in place of the first, or in "
-    "place of any. Needs dicom = yes.",
+    "What the client is called towards the backend: the second title in place of the first, or one "
+    "in place of all that have no line of their own. Needs dicom = yes.",
     dicomvalues.titleRule,
     Repeat.LIST,
 )
@@ -103,8 +108,8 @@ REWRITE_CALLED = Option(
     Scope.SERVICE,
     "[AETITLE:]AETITLE",
     "titles stay as they are",
-    "What the backend is called towards itself: the second title in place of the first, or in "
-    "place of any. Needs dicom = yes.",
+    "What the PACS is called towards itself, written as in rewriteCallingAET; rules and routes go "
+    "by the title that the client uses. Needs dicom = yes.",
     dicomvalues.titleRule,
     Repeat.LIST,
 )

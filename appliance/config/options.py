@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from appliance.config import (
     auditoptions,
+    consoleoptions,
     dicomoptions,
     healthoptions,
     ignoredoptions,
@@ -18,6 +19,7 @@ from appliance.config import (
     protocoloptions,
     refusedoptions,
     relayoptions,
+    statusoptions,
     tlsoptions,
     trustoptions,
     wording,
@@ -27,6 +29,8 @@ from appliance.config.vocabulary import Option
 GROUPS: Final[dict[str, tuple[Option[Any], ...]]] = {
     "The process": processoptions.OPTIONS,
     "For the record": auditoptions.OPTIONS,
+    "The administrator's shell": consoleoptions.OPTIONS,
+    "How it is": statusoptions.OPTIONS,
     "Connections": relayoptions.OPTIONS,
     "Before the data": protocoloptions.OPTIONS,
     "DICOM": dicomoptions.OPTIONS,

@@ -81,8 +81,8 @@ PID = Option(
     Scope.GLOBAL,
     "FILE",
     "no file",
-    "The file that the number of the process is written to; it is removed at the end. An empty "
-    "value means none.",
+    "The file that the number of the process is written to; it is removed at the end, or emptied "
+    "where the user in setuid may not remove it. An empty value means none.",
     values.orNothing(values.fileName),
     path=PathKind.CREATED,
 )

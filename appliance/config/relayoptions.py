@@ -34,7 +34,7 @@ CONNECT = Option(
     "connect",
     Scope.SERVICE,
     "[HOST:]PORT or /PATH",
-    "none; every section needs one, or exec",
+    "none; every section needs one, or exec, or route",
     "Where to pass connections on to, mostly the PACS: a port of the named host, or of this "
     "machine, or a unix socket. Several make a list of which failover chooses.",
     values.address,
@@ -190,7 +190,8 @@ TIMEOUT_CLOSE = Option(
     Scope.SERVICE,
     "SECONDS",
     "60",
-    "How long to wait for the second side to end after the first one has.",
+    "How long to wait for the second side to end after the first one has. With 0 what that side "
+    "still has to say is lost.",
     values.seconds,
     complaint="Illegal close timeout",
 )

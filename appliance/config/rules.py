@@ -1,8 +1,8 @@
 """Rules about options together: each a pure function from a section to problems.
 
-What is wrong with one section is here and in C{trustrules}, with several in C{sections}; what is
-only unwise is in C{cautions}. No rule complains of an option that was written but could not be
-understood, since that has been said.
+What is wrong with one section is here, in C{trustrules} and in C{dicomrules}, with several in
+C{sections}; what is only unwise is in C{cautions}. No rule complains of an option that was written
+but could not be understood, since that has been said.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from appliance.config import dicomoptions as dicom
 from appliance.config import ignoredoptions as ignored
 from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
 from appliance.config import stunnelwords as words
 from appliance.config import tlsoptions as tls
 from appliance.config.cautions import CAUTIONS
+from appliance.config.dicomrules import DICOM_RULES
 from appliance.config.model import Preface, Problem, SectionConfig, UnixAddress
 from appliance.config.sections import (
     Subject,
@@ -64,7 +66,8 @@ def endpoints(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
             'add a line like "accept = 2761"',
             says=words.TWO_ENDPOINTS,
         )
-    if not (settings.wrote(relay.CONNECT) or settings.wrote(relay.EXEC)):
+    leads = settings.wrote(relay.CONNECT) or settings.wrote(relay.EXEC)
+    if not (leads or settings.wrote(dicom.ROUTE)):
         yield settings.place(relay.CONNECT).error(
             "nowhere to pass connections on to",
             "one connect or more",
@@ -107,10 +110,12 @@ def oneEndpoint(_section: SectionConfig, settings: Settings) -> Iterator[Problem
 
 def loop(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """A section must not connect to itself."""
-    for target in section.connect:
+    routed = [target for rule in section.dicom.routes for target in rule.addresses]
+    for target in (*section.connect, *routed):
         here = isinstance(target, UnixAddress) or target.host in HERE
         if here and any(overlap(target, own) for own in section.accept):
-            yield settings.place(relay.CONNECT).error(
+            option = relay.CONNECT if target in section.connect else dicom.ROUTE
+            yield settings.place(option).error(
                 f"{target} is where this section itself listens",
                 "the address of the PACS",
                 "write the host of the PACS, or another port",
@@ -197,5 +202,5 @@ def ticketKeys(_section: SectionConfig, settings: Settings) -> Iterator[Problem]
 
 
 RULES: Final[tuple[Callable[[SectionConfig, Settings], Iterator[Problem]], ...]] = (
-    *(certificate, serverName, *TRUST_RULES, preface, versions, ticketKeys),
+    *(certificate, serverName, *TRUST_RULES, *DICOM_RULES, preface, versions, ticketKeys),
 )

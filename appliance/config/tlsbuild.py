@@ -11,12 +11,19 @@ from appliance.config import opensslconf
 from appliance.config import relayoptions as relay
 from appliance.config import tlsoptions as tls
 from appliance.config import trustoptions as trust
-from appliance.config.model import NameRule, OCSPConfig, TLSConfig
+from appliance.config.model import NameRule, OCSPConfig, TLSConfig, TLSVersion
+from appliance.config.profiles import PROFILES
 from appliance.config.settings import Settings
 from appliance.config.sslops import SSL_OPS
 
 IF_SENT: Final = 1
 """The C{verify} level that checks the chain of a peer that shows one, and lets others in."""
+
+_PLACED: Final = (
+    *(tls.PROFILE, tls.SSL_VERSION_MIN, tls.SSL_VERSION_MAX, tls.CIPHERS, tls.CIPHERSUITES),
+    *(tls.CURVES, tls.SECURITY_LEVEL, tls.FLAGS, tls.COMMANDS, tls.CERT, tls.PSK_SECRETS),
+)
+"""Options of which it is judged only later what they come to."""
 
 
 def tlsConfig(settings: Settings) -> TLSConfig:
@@ -36,7 +43,7 @@ def tlsConfig(settings: Settings) -> TLSConfig:
         caWhere=settings.place(authorities).where,
         places=tuple(
             (option.name, settings.place(option).where)
-            for option in (tls.CIPHERS, tls.CIPHERSUITES, tls.CURVES, tls.CERT, tls.PSK_SECRETS)
+            for option in _PLACED
             if settings.wrote(option)
         ),
         requestCert=level in (0, IF_SENT),
@@ -54,6 +61,7 @@ def tlsConfig(settings: Settings) -> TLSConfig:
         clearOptions=off,
         sni=settings.last(tls.SNI) if client else None,
         forgives=settings.wrote(relay.REDIRECT),
+        maximum=settings.last(tls.SSL_VERSION_MAX) or _newest(settings),
         **settings.arguments(
             caFile=trust.CA_FILE,
             caPath=trust.CA_PATH,
@@ -63,7 +71,7 @@ def tlsConfig(settings: Settings) -> TLSConfig:
             ciphersuites=tls.CIPHERSUITES,
             curves=tls.CURVES,
             minimum=tls.SSL_VERSION_MIN,
-            maximum=tls.SSL_VERSION_MAX,
+            profile=tls.PROFILE,
             securityLevel=tls.SECURITY_LEVEL,
             pskSecrets=tls.PSK_SECRETS,
             pskIdentity=tls.PSK_IDENTITY,
@@ -97,6 +105,12 @@ def nameRule(settings: Settings) -> NameRule | None:
     if settings.last(relay.CLIENT) or not colon:
         return None
     return NameRule(primary, pattern.lower())
+
+
+def _newest(settings: Settings) -> TLSVersion:
+    """The newest version where no option names one."""
+    profile = settings.last(tls.PROFILE)
+    return TLSVersion.TLSv1_3 if profile is None else PROFILES[profile].newest
 
 
 def _flags(settings: Settings) -> tuple[int, int]:

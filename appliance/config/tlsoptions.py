@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.config import values
-from appliance.config.model import KeyPermissions, TLSVersion
+from appliance.config.model import KeyPermissions, Profile, TLSVersion
 from appliance.config.opensslconf import KNOWN, opensslCommand
 from appliance.config.vocabulary import Option, PathKind, Repeat, Scope
 from appliance.config.wording import anyOf
@@ -72,6 +72,16 @@ SNI = Option(
     "for a name like PATTERN, which may begin with a *.",
     str,
 )
+PROFILE = Option(
+    "tlsProfile",
+    Scope.SERVICE,
+    "NAME or none",
+    "none",
+    "The TLS profile of DICOM (PS3.15 annex B) to keep to, which chooses versions and ciphers: "
+    "bcp195, bcp195-modified, or for old peers the retired extended and non-downgrading. Options "
+    "beside it may ask for less, but not let in more.",
+    values.choice({"none": None} | {profile.value: profile for profile in Profile}),
+)
 SSL_VERSION_MIN = Option(
     "sslVersionMin",
     Scope.SERVICE,
@@ -85,7 +95,7 @@ SSL_VERSION_MAX = Option(
     "sslVersionMax",
     Scope.SERVICE,
     _VERSIONS,
-    "TLSv1.3",
+    "TLSv1.3; TLSv1.2 where tlsProfile = extended",
     "The newest version of TLS to speak.",
     values.version(all_=TLSVersion.TLSv1_3),
     complaint=_BAD_VERSION,
@@ -104,7 +114,7 @@ CIPHERS = Option(
     "ciphers",
     Scope.SERVICE,
     "LIST",
-    "strong ones",
+    "strong ones, or those of tlsProfile",
     "The ciphers to offer up to TLSv1.2, in OpenSSL's own notation.",
     values.text("a list of ciphers in OpenSSL's notation"),
 )
@@ -112,7 +122,7 @@ CIPHERSUITES = Option(
     "ciphersuites",
     Scope.SERVICE,
     "LIST",
-    "those of OpenSSL",
+    "those of OpenSSL, or of tlsProfile",
     "The cipher suites to offer with TLSv1.3, with colons between them.",
     values.text("a list of cipher suites with colons between them"),
 )
@@ -193,7 +203,7 @@ KEY_PERMISSIONS = Option(
 
 OPTIONS: tuple[Option[Any], ...] = (
     *(CERT, KEY, KEY_PASSPHRASE, KEY_PERMISSIONS, PSK_SECRETS, PSK_IDENTITY, SNI),
-    *(SSL_VERSION, SSL_VERSION_MIN, SSL_VERSION_MAX),
+    *(PROFILE, SSL_VERSION, SSL_VERSION_MIN, SSL_VERSION_MAX),
     *(CIPHERS, CIPHERSUITES, CURVES, SECURITY_LEVEL, FLAGS, COMMANDS),
     *(RENEGOTIATION, SESSION_RESUME, SESSION_TIMEOUT),
 )

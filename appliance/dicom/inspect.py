@@ -159,7 +159,7 @@ class Inspector:
         record.tallies.passed(fromClient, walker.taken())
         count = record.tallies.response if command.field & RESPONSE else record.tallies.request
         failed = count(fromClient, context, record.sopClass(context), command)
-        if failed is not None and not fromClient:
+        if failed is not None:
             self._tell(
                 OperationFailed,
                 failed.operation,

@@ -31,7 +31,7 @@ UID_LENGTH: Final = 64
 
 @frozen
 class Failed:
-    """A final response that says failure, the first with this status for its operation."""
+    """The backend's first final response that says this failure for this operation."""
 
     operation: str
     sopClass: str
@@ -92,7 +92,10 @@ class Tallies:
     def response(
         self, fromClient: bool, context: int, sopClass: str, command: Command
     ) -> Failed | None:
-        """Count a response to the other side's request, if it is the final one."""
+        """Count a response to the other side's request, if it is the final one.
+
+        Where it is the backend's and says failure, that is returned the first time.
+        """
         waiting = (not fromClient, command.respondedTo)
         count, begun = self._waiting.get(waiting) or (self._count(sopClass, command), None)
         self._latest[fromClient, context] = count
@@ -102,7 +105,7 @@ class Tallies:
             count.seconds += self.clock() - begun
             del self._waiting[waiting]
         count.answered(command.status)
-        return self._failed(count, command.status)
+        return None if fromClient else self._failed(count, command.status)
 
     def frozen(self) -> tuple[Tally, ...]:
         """All counts as values, in the order of their first messages."""

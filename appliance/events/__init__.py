@@ -50,6 +50,7 @@ from appliance.events.connections import (
     Retrying,
     TimedOut,
 )
+from appliance.events.console import CommandGiven, ConsoleRefused
 from appliance.events.facts import (
     End,
     Leg,
@@ -155,10 +156,12 @@ __all__ = [
     "ChildEnded",
     "ChildStarted",
     "Closed",
+    "CommandGiven",
     "Configured",
     "ConnectionEvent",
     "ConsoleLogin",
     "ConsoleLogout",
+    "ConsoleRefused",
     "Context",
     "Declined",
     "DialFailed",

@@ -29,6 +29,7 @@ from appliance.health.conversation import Conversation, Ending, Wrapper, hold
 from appliance.health.explain import concluded, garbled, hungUp, silent, unconnected
 from appliance.health.handshake import broken
 from appliance.health.result import TLS, Result, Stopwatch
+from appliance.health.spelling import ARGUMENTS, Spelling
 
 MAXIMUM_PDU: Final = 4 * MAXIMUM_LENGTH
 """Bytes of one PDU that we read. An answer has a few hundred; this leaves room for odd peers."""
@@ -36,13 +37,16 @@ MAXIMUM_PDU: Final = 4 * MAXIMUM_LENGTH
 
 @implementer(IHandshakeListener)
 class _Echo(Conversation):
-    """Puts L{EchoRequestor} on the wire and times its steps."""
+    """Puts L{EchoRequestor} on the wire, behind C{preface}, and times its steps."""
 
-    def __init__(self, requestor: EchoRequestor, watch: Stopwatch, *, encrypted: bool) -> None:
+    def __init__(
+        self, requestor: EchoRequestor, watch: Stopwatch, *, encrypted: bool, preface: bytes
+    ) -> None:
         super().__init__()
         self._requestor = requestor
         self._watch = watch
         self._encrypted = encrypted
+        self._preface = preface
         self._framer = Framer(MAXIMUM_PDU)
         self._fault: PDUError | None = None
 
@@ -57,7 +61,8 @@ class _Echo(Conversation):
 
     def _begin(self, text: str) -> None:
         self._watch.note(text, then=self._requestor.phase.value)
-        self._send(self._requestor.request)
+        if self.transport is not None:
+            self.transport.write(self._preface + self._requestor.request.encode())
 
     def dataReceived(self, data: bytes) -> None:
         try:
@@ -88,21 +93,26 @@ class _Echo(Conversation):
         if self.transport is not None:
             self.transport.write(b"".join(pdu.encode() for pdu in pdus))
 
-    def conclude(self, ending: Ending, timeout: float) -> Result:
+    def conclude(self, ending: Ending, timeout: float, spelling: Spelling) -> Result:
         """What the conversation, which ended with C{ending}, has shown."""
         requestor, watch = self._requestor, self._watch
         if requestor.outcome is not None:
-            found = concluded(requestor.outcome, requestor.request, released=requestor.released)
+            found = concluded(
+                requestor.outcome,
+                requestor.request,
+                released=requestor.released,
+                spelling=spelling,
+            )
         elif self._fault is not None:
-            found = garbled(self._fault, encrypted=self._encrypted)
+            found = garbled(self._fault, encrypted=self._encrypted, spelling=spelling)
         elif ending.expired:
-            found = silent(watch.step, timeout)
+            found = silent(watch.step, timeout, spelling)
         elif not watch.steps:
             found = unconnected(ending.error)
         elif isinstance(ending.error, SSL.Error):
-            found = broken(ending.error)
+            found = broken(ending.error, spelling)
         else:
-            found = hungUp(watch.step, encrypted=self._encrypted)
+            found = hungUp(watch.step, encrypted=self._encrypted, spelling=spelling)
         return watch.finish(found)
 
 
@@ -114,11 +124,14 @@ async def echo(
     calledAET: str,
     timeout: float,
     tls: Wrapper | None = None,
+    preface: bytes = b"",
+    spelling: Spelling = ARGUMENTS,
 ) -> Result:
     """Ask the DICOM application C{calledAET} behind C{endpoint}, as C{callingAET}, for an echo.
 
     C{timeout} is the limit in seconds for all steps together. C{tls} puts TLS beneath a factory:
-    C{lambda factory: TLSMemoryBIOFactory(creator, True, factory, clock)}.
+    C{lambda factory: TLSMemoryBIOFactory(creator, True, factory, clock)}. C{preface} is said
+    ahead of DICOM, C{spelling} is how advice names our settings.
 
     @raise PDUError: if a title cannot be one (1 to 16 characters of ASCII); nothing is dialled.
     @raise CancelledError: if cancelled, once the connection is gone.
@@ -126,6 +139,6 @@ async def echo(
     requestor = EchoRequestor(echoAssociation(callingAET, calledAET))
     requestor.request.encode()
     watch = Stopwatch(clock.seconds)
-    conversation = _Echo(requestor, watch, encrypted=tls is not None)
+    conversation = _Echo(requestor, watch, encrypted=tls is not None, preface=preface)
     ending = await hold(clock, endpoint, conversation, timeout=timeout, wrap=tls)
-    return conversation.conclude(ending, timeout)
+    return conversation.conclude(ending, timeout, spelling)

@@ -28,6 +28,8 @@ class State(Enum):
     """The two sides did not agree on TLS, or one did not trust the other."""
     NOT_DICOM = "not DICOM"
     """Something answers, or hangs up, that does not speak DICOM here."""
+    UNTRIED = "not asked"
+    """It could not be asked, for a reason of our own."""
 
 
 @frozen
@@ -45,13 +47,15 @@ class Result:
     """What a probe found.
 
     C{text} is the reason for C{state} and C{advice} the next step for a person: phrases without a
-    final full stop. C{advice} is empty when all is well.
+    final full stop. C{advice} is empty when all is well. C{rejection} is the source and the reason
+    of an A-ASSOCIATE-RJ (PS3.8 table 9-21).
     """
 
     state: State
     text: str
     advice: str = ""
     steps: tuple[Step, ...] = ()
+    rejection: tuple[int, int] | None = None
 
     @property
     def alive(self) -> bool:
@@ -62,6 +66,11 @@ class Result:
     def lives(self) -> bool:
         """True when there is a DICOM application, be it one that refuses us."""
         return self.state in (State.ALIVE, State.REFUSED, State.ABORTED)
+
+    @property
+    def failedAt(self) -> str:
+        """The name of the step that went wrong; empty where none did."""
+        return next((step.name for step in self.steps if not step.ok), "")
 
     @property
     def seconds(self) -> float:

@@ -17,6 +17,7 @@ from appliance.logs.lines import (
     associations,
     backends,
     connections,
+    console,
     process,
     records,
     sections,
@@ -44,6 +45,7 @@ ENTRIES: tuple[Entry, ...] = (
     *associations.ENTRIES,
     *backends.ENTRIES,
     *records.ENTRIES,
+    *console.ENTRIES,
 )
 
 _BY_EVENT: dict[type[e.Event], tuple[Entry, ...]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -20,16 +20,20 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from appliance.backend.caller import Caller
-from appliance.backend.dialler import Built, dialError
+from appliance.backend.dialler import dialError
 from appliance.backend.pool import NoBackendError
 from appliance.events import ChildEnded, ChildStarted, DialFailed, Events
 
 
 @frozen
 class Program:
-    """The program at C{path}, started with C{arguments} (the first one is its own name)."""
+    """The program at C{path}, started with C{arguments} (the first one is its own name).
+
+    C{wire} makes the transport on our end of its standard input and output.
+    """
 
     reactor: Any
+    wire: Callable[[socket.socket], Any]
     section: str
     path: str
     arguments: tuple[str, ...]
@@ -43,14 +47,11 @@ class Program:
         return maybeDeferred(self._dial, factory, caller)
 
     def _dial(self, factory: IProtocolFactory, caller: Caller) -> tuple[str, IProtocol]:
-        built = Built(factory)
-        with self.start(caller) as ours:
-            try:
-                self.reactor.adoptStreamConnection(ours.fileno(), ours.family, built)
-            except OSError as error:
-                raise self._failed(caller, error) from None
-        assert built.built is not None  # noqa: S101
-        return self.path, built.built
+        wire = self.wire(self.start(caller))
+        protocol = factory.buildProtocol(None)  # type: ignore[arg-type]
+        assert protocol is not None  # noqa: S101
+        wire.carry(protocol)
+        return self.path, protocol
 
     def start(self, caller: Caller) -> socket.socket:
         """Start it for C{caller}; our end of its standard input and output is returned.

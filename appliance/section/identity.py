@@ -23,11 +23,24 @@ def identities(kind: LogId, numbers: Iterator[str]) -> Iterator[str]:
 
     A process or thread that has more than one connection, as ours has, gets their number appended.
     """
-    for number in numbers:
-        if kind is LogId.SEQUENTIAL:
-            yield number
-        elif kind is LogId.UNIQUE:
-            yield "".join(secrets.choice(ALPHABET) for _ in range(UNIQUE_LENGTH))
-        else:
-            own = os.getpid() if kind is LogId.PROCESS else threading.get_ident()
-            yield str(own) if number == "0" else f"{own}.{number}"
+    if kind is LogId.SEQUENTIAL:
+        return numbers
+    if kind is LogId.UNIQUE:
+        return (_unique() for _ in numbers)
+    return map(_process if kind is LogId.PROCESS else _thread, numbers)
+
+
+def _unique() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(UNIQUE_LENGTH))
+
+
+def _process(number: str) -> str:
+    return _numbered(os.getpid(), number)
+
+
+def _thread(number: str) -> str:
+    return _numbered(threading.get_ident(), number)
+
+
+def _numbered(own: int, number: str) -> str:
+    return str(own) if number == "0" else f"{own}.{number}"

@@ -6,36 +6,37 @@ settings make a new route, and connections that exist keep the old one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 
 from appliance.backend.backend import Backend
+from appliance.backend.board import Board
 from appliance.backend.caller import Caller
-from appliance.backend.dialler import Dialler
-from appliance.backend.policy import byPriority, roundRobin
 from appliance.backend.pool import Pool
 from appliance.backend.resolve import resolver
-from appliance.backend.tunnel import Tunnel, connectRequest
-from appliance.config.model import Address, Dicom, Failover, Preface, SectionConfig, SocketRole
-from appliance.dicom.pdu import AssociateRQ
+from appliance.config.model import Address, Dicom, Preface, SectionConfig, SocketRole
 from appliance.events import Events, Peer, Redirected, ServerNameAsked
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.join import Join
 from appliance.relay.program import Program
 from appliance.relay.proxyline import Hop, header, line, tlsValues
-from appliance.relay.terms import Dialable, NotAdmittedError, Passage, Terms
+from appliance.relay.terms import Dialable, NotAdmittedError, Terms
+from appliance.section.dialling import diallerFor, optionsFor, policyFor
+from appliance.section.gatekeeper import Gatekeeper
 from appliance.section.settings import Settings, serverName
+from appliance.system.wire import Wire
 from appliance.tls.answers import Answers
 from appliance.tls.checker import Checker, NotGoodError, checks
 from appliance.tls.creator import Creator
 from appliance.tls.peer import Facts
 from appliance.tls.staple import Stapler
-from appliance.tls.transport import TLSWireFactory, WireFactory
+from appliance.tls.transport import TLSWire, TLSWireFactory
 from appliance.tls.verify import authenticated, chosen
 
 
@@ -43,21 +44,29 @@ class Route:
     """The way of a section's connections under C{settings}.
 
     C{program} is what the section starts by itself, where C{exec} takes the place of a client.
-    C{behind} are the routes of the sections that share its socket, by name.
+    C{behind} are the routes of the sections that share its socket, by name. C{board} knows the
+    state of the backends.
     """
 
-    def __init__(self, reactor: Any, settings: Settings, events: Events) -> None:
+    def __init__(
+        self, reactor: Any, settings: Settings, events: Events, board: Board | None = None
+    ) -> None:
         config = settings.config
         self.settings = settings
         self.behind: Mapping[str, Route] = {}
         self._reactor = reactor
         self._events = events
+        self._board = board or Board()
+        self._options = optionsFor(config, SocketRole.LOCAL)
         self.creator = Creator(
             settings.context,
             serverName(config),
             tls=config.tls,
             certificate=settings.certificate,
             section=config.name,
+        )
+        self._gatekeeper = (
+            Gatekeeper(config, self._makePool) if config.dicom.mode is Dicom.YES else None
         )
         self.terms = Terms(
             section=config.name,
@@ -70,18 +79,25 @@ class Route:
             tls=Facts(config.tls, settings.certificate),
             events=events,
             clock=reactor,
-            back=self._wrap(SocketRole.REMOTE, tls=config.client, isClient=True),
+            back=partial(TLSWireFactory, self.creator, True) if config.client else _asItIs,
             recognise=misplaced,
             serverName=serverName(config),
             preface=preface(config),
             reset=config.reset,
             speaks=config.exec is None and config.dicom.mode is not Dicom.NO,
-            gate=self._gate if config.dicom.mode is Dicom.YES else None,
+            gate=self._gatekeeper,
         )
         program = (
             None
             if config.exec is None
-            else Program(reactor, config.name, config.exec, config.execArgs, events)
+            else Program(
+                reactor,
+                partial(Wire, reactor, options=optionsFor(config, SocketRole.REMOTE)),
+                config.name,
+                config.exec,
+                config.execArgs,
+                events,
+            )
         )
         self.program = program if config.connect else None
         self._checker = (
@@ -99,36 +115,36 @@ class Route:
         self._redirect = self._makePool(config.redirect) if config.redirect else None
 
     def _makePool(self, addresses: Iterable[Address]) -> Pool:
-        settings = self.settings
-        config, clock = settings.config, self._reactor
+        config, clock = self.settings.config, self._reactor
         resolve = resolver(clock)
-        tunnel = None
-        if config.protocol is Preface.CONNECT and config.proxyRequest is not None:
-            tunnel = Tunnel(connectRequest(config.proxyRequest), config.timeouts.busy)
-        local = settings.local or (() if config.local is None else (config.local,))
         return Pool(
             config.name,
             [Backend(address, resolve, clock, config.delay) for address in addresses],
-            Dialler(clock, config.timeouts.connect, local, config.transparent, tunnel),
-            roundRobin if config.failover is Failover.RR and not config.delay else byPriority,
+            diallerFor(clock, self.settings, config.timeouts.connect),
+            policyFor(config),
             self._events,
+            self._board,
         )
 
-    def _wrap(self, role: SocketRole, tls: bool, isClient: bool) -> Any:
-        options = [o for o in self.settings.config.socketOptions if o.role is role]
-        if tls:
-            return partial(TLSWireFactory, self.creator, isClient, options=options)
-        return partial(WireFactory, options=options)
+    def serve(self, handle: socket.socket, front: IProtocol) -> None:
+        """Connect C{front} to the accepted socket C{handle}. Raises C{OSError}."""
+        wire = Wire(self._reactor, handle, self._options)
+        if not self.settings.config.client:
+            front = TLSWire(front, self.creator.serverConnectionForTLS, False, self.creator.chooser)
+        wire.carry(front)
 
-    def front(self, joins: IProtocolFactory) -> Any:
-        """The factory for accepted sockets, whose protocols C{joins} builds."""
-        return self._wrap(SocketRole.LOCAL, not self.settings.config.client, isClient=False)(joins)
+    @property
+    def pools(self) -> Iterator[Pool]:
+        """All that connections may be passed on to, but for a program."""
+        routes = () if self._gatekeeper is None else self._gatekeeper.pools.values()
+        yield from (self._pool, *routes)
+        if self._redirect is not None:
+            yield self._redirect
 
     def begin(self) -> None:
         """Resolve the backends' names ahead of the first client, and fetch what we staple."""
-        for pool in (self._pool, self._redirect):
-            if pool is not None:
-                pool.resolve()
+        for pool in self.pools:
+            pool.resolve()
         if self._stapler is not None:
             self._stapler.start()
 
@@ -165,13 +181,9 @@ class Route:
         else:
             return self._target
         join.publish(Redirected)
-        join.terms = evolve(join.terms, preface=None)
+        # Whoever is not trusted is no business of the rules, and of no PACS's either.
+        join.terms = evolve(join.terms, preface=None, gate=None)
         return self._redirect
-
-    def _gate(self, join: Join, pool: Dialable, request: AssociateRQ) -> Passage:
-        """Where the association goes that the client of C{join} asks for."""
-        del join, request
-        return Passage(pool)
 
     async def _approve(self, join: Join, transport: Any) -> None:
         """Say no by L{NotAdmittedError} to a peer whose certificate is revoked."""
@@ -181,6 +193,10 @@ class Route:
             await self._checker.check(transport.connection, join.publish)
         except NotGoodError as error:
             raise NotAdmittedError(str(error)) from None
+
+
+def _asItIs(factory: IProtocolFactory) -> IProtocolFactory:
+    return factory
 
 
 def proxyLine(caller: Caller, called: IAddress, _peer: Peer | None) -> bytes:

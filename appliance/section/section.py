@@ -7,12 +7,11 @@ settings concern new connections: those that exist finish on what they started w
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
+from twisted.internet.defer import Deferred, DeferredList
 
 from appliance.backend.caller import Caller
 from appliance.events import (
@@ -24,13 +23,14 @@ from appliance.events import (
     Reason,
     Unbound,
 )
+from appliance.health.learnt import Learnt
 from appliance.relay.join import Join
 from appliance.section.bare import BareCount
-from appliance.section.factories import FrontFactory
 from appliance.section.identity import identities
 from appliance.section.own import Own
 from appliance.section.route import Route
-from appliance.section.settings import Settings
+from appliance.section.settings import Settings, destinations, destinationsText
+from appliance.section.watch import Watch
 from appliance.system.acceptor import Acceptor
 from appliance.system.sockets import Listener
 from appliance.system.workers import Crew
@@ -42,7 +42,8 @@ class Section(Service):
 
     C{ids} gives each connection its number, for the whole process. With C{crew} what is accepted
     is handed on to workers. A section that is not C{alone} is one of several with its name, in as
-    many processes, and leaves to another what must be done once only.
+    many processes, and leaves to another what must be done once only, such as to watch the
+    backends. C{learnt} knows AE titles of backends.
     """
 
     settings: Settings
@@ -57,8 +58,10 @@ class Section(Service):
         ids: Iterator[str],
         crew: Crew | None = None,
         alone: bool = True,
+        learnt: Learnt | None = None,
     ) -> None:
         self.setName(settings.config.name)
+        self.watch = Watch(reactor, settings.config.name, events, crew, alone, learnt)
         self.listeners: tuple[Listener, ...] = ()
         self.joins: dict[str, Join] = {}
         self._reactor = reactor
@@ -70,7 +73,7 @@ class Section(Service):
         self._leaving = False
         self._bare = BareCount(reactor, settings.config.name, events)
         self._idle: list[Deferred[None]] = []
-        self._own = Own(reactor, events, self._takeOwn, lambda: next(self._ids))
+        self._own = Own(reactor, events, self._take, lambda: next(self._ids))
         self.use(settings)
 
     # --- settings --------------------------------------------------------------------------
@@ -82,7 +85,8 @@ class Section(Service):
             if settings.staple is not None:
                 settings.staple.inherit(self.settings.staple)
         self.settings = settings
-        self.route = Route(self._reactor, settings, self._events)
+        self.route = Route(self._reactor, settings, self._events, self.watch.board)
+        self.watch.use(settings)
         self._ids = identities(settings.config.logId, self._numbers)
         if self.running:
             self._begins()
@@ -121,6 +125,7 @@ class Section(Service):
         self._adopt()
         self._bare.start()
         self._begins()
+        self.watch.start()
 
     def _begins(self) -> None:
         """Do what a section does before anybody has called."""
@@ -160,9 +165,11 @@ class Section(Service):
             Ready(
                 config.name,
                 where or f"{config.exec}",
-                ", ".join(map(str, config.connect)) or f"{config.exec}",
+                destinationsText(config),
                 "" if certificate is None else certificate.subject,
                 self.settings.daysLeft,
+                None if certificate is None else certificate.notAfter.timestamp(),
+                tuple(map(str, destinations(config))),
             )
         )
 
@@ -174,6 +181,10 @@ class Section(Service):
         for listener in self.listeners:
             listener.close()
         self.listeners = ()
+
+    def setDraining(self, target: str, draining: bool) -> None:
+        """Send no new connection to C{target} (C{"address:port"}), or do so again."""
+        self.watch.board.drain(target, draining)
 
     # --- connections -----------------------------------------------------------------------
 
@@ -187,50 +198,23 @@ class Section(Service):
         """
         if connection is None:
             connection = next(self._ids)
-        host, _, port = (client or "").rpartition(":")
-        known = None if client is None else Caller(connection, host, int(port) if host else 0)
-        return self._take(handle, lambda addr: known or self._caller(addr, connection), connection)
+        return self._take(handle, _caller(handle, connection, client))
 
-    def _take(
-        self, handle: socket.socket, caller: Callable[[IAddress | None], Caller], connection: str
-    ) -> Join | None:
-        begun: list[Join] = []
-
-        def begin(caller: Caller) -> Join:
-            begun.append(self._begin(caller))
-            return begun[0]
-
-        with handle:
-            try:
-                handle.setblocking(False)
-                handle.getpeername()
-                self._reactor.adoptStreamConnection(
-                    handle.fileno(), handle.family, self.route.front(FrontFactory(begin, caller))
-                )
-            except OSError:
-                # Whoever gave it to us counts on an end.
-                name, dials = self.settings.config.name, self.settings.config.client
-                gone = Closed(name, connection, "unknown", Reason.PROBE, 0, 0, 0.0, dials)
-                self._events.publish(gone)
-                return None
-            except Exception:
-                for join in begun:
-                    self.joins.pop(join.connection, None)
-                raise
-        return begun[0]
-
-    def _takeOwn(self, handle: socket.socket, caller: Caller) -> Join | None:
-        return self._take(handle, lambda _: caller, caller.connection)
-
-    def _caller(self, addr: IAddress | None, connection: str | None = None) -> Caller:
-        host, port = getattr(addr, "host", ""), getattr(addr, "port", 0)
-        number = next(self._ids) if connection is None else connection
-        # An IPv6 socket that takes IPv4 clients too, as inetd's may be.
-        return Caller(number, str(host).removeprefix("::ffff:"), port)
-
-    def _begin(self, caller: Caller) -> Join:
+    def _take(self, handle: socket.socket, caller: Caller) -> Join | None:
         join = Join(self.route.terms, caller, self._joinDone)
-        self.joins[join.connection] = join
+        self.joins[caller.connection] = join
+        try:
+            self.route.serve(handle, join.front)
+        except BaseException as error:
+            handle.close()
+            del self.joins[caller.connection]
+            if not isinstance(error, OSError):
+                raise
+            # Whoever gave it to us counts on an end.
+            name, dials = self.settings.config.name, self.settings.config.client
+            gone = Closed(name, caller.connection, "unknown", Reason.PROBE, 0, 0, 0.0, dials)
+            self._events.publish(gone)
+            return None
         return join
 
     def _joinDone(self, join: Join) -> None:
@@ -274,6 +258,23 @@ class Section(Service):
         self._bare.stop()
         self._own.stop()
         self.route.end()
+        watched = self.watch.stop()
         if not self._leaving:
             self.abortAll()
-        return self.whenIdle()
+        return DeferredList([self.whenIdle(), watched])
+
+
+def _caller(handle: socket.socket, connection: str, client: str | None) -> Caller:
+    """Who is at the other end of C{handle}; C{client} is the address where it is known."""
+    if client is not None:
+        host, _, port = client.rpartition(":")
+        return Caller(connection, host, int(port)) if host else Caller(connection)
+    try:
+        where = handle.getpeername()
+    except OSError:
+        # Gone already, as is found out soon.
+        return Caller(connection)
+    if not isinstance(where, tuple):
+        return Caller(connection)
+    # An IPv6 socket that takes IPv4 clients too, as inetd's may be.
+    return Caller(connection, where[0].removeprefix("::ffff:"), where[1])

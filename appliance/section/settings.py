@@ -13,11 +13,12 @@ from OpenSSL import SSL
 
 from appliance.backend.dialler import makeTransparent
 from appliance.backend.resolve import isLiteral
-from appliance.config.model import InetAddress, Problem, SectionConfig, Severity
+from appliance.config.model import Address, InetAddress, Problem, SectionConfig, Severity
 from appliance.tls.certificate import Certificate
 from appliance.tls.context import build
 from appliance.tls.files import inspect
 from appliance.tls.passphrase import Passphrases
+from appliance.tls.profiles import objections
 from appliance.tls.staple import Staple
 
 
@@ -57,9 +58,10 @@ def settingsFor(
         )
         for problem in problems
     )
+    certificate = None if material.pair is None else material.pair.certificate
+    problems += objections(config.name, config.where, config.tls, certificate)
     if any(problem.fatal for problem in problems):
         return None, problems
-    certificate = None if material.pair is None else material.pair.certificate
     chain = () if certificate is None else certificate.chain
     staple = Staple.of(config.tls, chain, material.known)
     try:
@@ -81,9 +83,24 @@ def serverName(config: SectionConfig) -> str | None:
     if config.proxyRequest is not None:
         host = config.proxyRequest.host.rpartition(":")[0] or config.proxyRequest.host
     else:
-        first = next(iter(config.connect), None)
+        first = next(iter(destinations(config)), None)
         host = first.host or "localhost" if isinstance(first, InetAddress) else ""
     return None if not host or isLiteral(host.strip("[]")) else host
+
+
+def destinations(config: SectionConfig) -> tuple[Address, ...]:
+    """Where connections are passed on to: the addresses of C{connect}, then those of routes."""
+    routed = (address for rule in config.dicom.routes for address in rule.addresses)
+    return (*config.connect, *routed)
+
+
+def destinationsText(config: SectionConfig) -> str:
+    """The same in words, each route with its AE title."""
+    routes = (
+        f"{' and '.join(map(str, rule.addresses))} for {rule.called}"
+        for rule in config.dicom.routes
+    )
+    return ", ".join((*map(str, config.connect), *routes)) or f"{config.exec}"
 
 
 def _localAddresses(host: str | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from collections.abc import Callable
 from contextlib import suppress
 
 from attrs import frozen
@@ -41,6 +42,21 @@ def checkPidFile(path: str) -> None:
     directory = os.path.dirname(path) or "."
     if not os.access(directory, os.W_OK | os.X_OK):
         raise ProcessError(f"pid: cannot write {path}: {directory} is missing or not writable")
+
+
+def keepOpen(path: str) -> Callable[[], None]:
+    """Hold the file at C{path} open; what is returned empties it, whoever we are by then.
+
+    Raises C{OSError}.
+    """
+    handle = os.open(path, os.O_WRONLY)
+
+    def empty() -> None:
+        with suppress(OSError):
+            os.ftruncate(handle, 0)
+        os.close(handle)
+
+    return empty
 
 
 def become(user: int | None, group: int | None) -> None:

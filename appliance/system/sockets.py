@@ -17,6 +17,9 @@ from appliance.config.model import Address, SocketOption, UnixAddress
 
 BACKLOG = 1024
 
+AT_BINDING = ("SO_REUSEADDR", "IP_FREEBIND", "IPV6_V6ONLY")
+"""Options that mean something only before a socket is bound."""
+
 
 class ListenError(Exception):
     """An address cannot be listened at; C{str} says why, C{code} is the errno."""
@@ -99,6 +102,39 @@ def listen(
             handle.close()
         raise ListenError(error) from None
     return Listener(handle, _text(handle, where))
+
+
+def retune(
+    listener: Listener, before: Iterable[SocketOption], after: Iterable[SocketOption]
+) -> Iterator[str]:
+    """Bring an open C{listener} from the options C{before} to those C{after}.
+
+    Connections that come from then on are as the new ones say. Gives a sentence for each change
+    that only a socket opened anew can follow.
+    """
+    old = {option.name: option for option in before}
+    new = {option.name: option for option in after}
+    for name in (*new, *(name for name in old if name not in new)):
+        option = new.get(name)
+        if old.get(name) == option:
+            continue
+        why = "the line is gone" if option is None else _cannotChange(listener, option)
+        if why:
+            yield (
+                f"socket: a:{name} of {listener.address} stays as it was, since {why}: the change "
+                "counts at the next start only"
+            )
+
+
+def _cannotChange(listener: Listener, option: SocketOption) -> str:
+    """Set C{option}, or say why that cannot be."""
+    if option.name in AT_BINDING:
+        return "it means something only before a socket is bound"
+    try:
+        listener.socket.setsockopt(option.level, option.number, option.value)
+    except OSError as error:
+        return f"the system says {ListenError(error)}"
+    return ""
 
 
 def refused(options: Iterable[SocketOption]) -> Iterator[tuple[SocketOption, str]]:

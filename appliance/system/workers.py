@@ -22,7 +22,25 @@ from twisted.python.failure import Failure
 
 import appliance
 from appliance.config.model import Config
-from appliance.events import Closed, Event, Events, Reason, WorkerLost, WorkerStarted
+from appliance.events import (
+    AssociationEvent,
+    CertificateRejected,
+    Closed,
+    Declined,
+    DialFailed,
+    Dialled,
+    Event,
+    Events,
+    HandshakeFailed,
+    Handshaken,
+    NoBackend,
+    NotAdmitted,
+    Opened,
+    Reason,
+    Redirected,
+    WorkerLost,
+    WorkerStarted,
+)
 from appliance.system.link import Link
 
 LINK = 3
@@ -30,6 +48,15 @@ LINK = 3
 
 SHORTEST, LONGEST = 0.1, 10.0
 """Seconds before a worker that died is replaced: the first time, and at the most."""
+
+NEEDED = (
+    *(Opened, Closed, Dialled, DialFailed, NoBackend, Declined, AssociationEvent),
+    *(Handshaken, HandshakeFailed, CertificateRejected, NotAdmitted, Redirected),
+)
+"""The events that come up from a worker whatever the log shows.
+
+By them backends are judged, connections counted and records kept.
+"""
 
 STEADY = 60.0
 """Seconds after which a worker counts as having started well."""
@@ -92,6 +119,7 @@ class Crew:
         self._events = events
         self._config: Config | None = None
         self._passphrases: Mapping[str, bytes] = {}
+        self._standings: dict[str, Any] = {}
         self._workers: dict[int, Worker] = {}
         self._waiting: deque[tuple[socket.socket, str, Given]] = deque()
         self._delays = dict.fromkeys(range(count), SHORTEST)
@@ -111,11 +139,24 @@ class Crew:
         C{passphrases} are those that a person has typed, by the file that each opens.
         """
         self._config, self._passphrases = config, passphrases or {}
+        names = {section.name for section in config.sections}
+        self._standings = {name: x for name, x in self._standings.items() if name in names}
         for worker in self._workers.values():
             self._sendConfiguration(worker.link)
 
     def _sendConfiguration(self, link: Link) -> None:
         link.send("configure", config=self._config, passphrases=dict(self._passphrases))
+        for section, summary in self._standings.items():
+            link.send("standing", section=section, summary=summary)
+
+    def stand(self, section: str, summary: Any) -> None:
+        """Let every worker, also those to come, know how the backends of C{section} stand.
+
+        C{summary} is what the section's board there takes up.
+        """
+        self._standings[section] = summary
+        for worker in self._workers.values():
+            worker.link.send("standing", section=section, summary=summary)
 
     def give(self, handle: socket.socket, connection: str, section: str, client: str) -> None:
         """Give an accepted socket to the worker that has the fewest."""

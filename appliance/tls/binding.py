@@ -73,6 +73,39 @@ def decrypt(connection: SSL.Connection, scratch: Scratch) -> tuple[int, Outcome 
     return filled, Outcome.FULL
 
 
+def feed(connection: SSL.Connection, data: Any) -> None:
+    """Hand C{connection} the ciphertext C{data} (any buffer) of its peer; never fails.
+
+    C{Connection.bio_write} looks at what it is given and at what comes of it; memory takes all.
+    """
+    _lib.BIO_write(connection._into_ssl, _ffi.from_buffer(data), len(data))
+
+
+def shakeHands(connection: SSL.Connection) -> bool:
+    """Go on with the handshake; false while the peer has yet to say more. Raises L{SSL.Error}.
+
+    C{Connection.do_handshake} raises an exception at each of these steps.
+    """
+    done = _lib.SSL_do_handshake(connection._ssl)
+    return done > 0 or _wants(connection, done)
+
+
+def encrypt(connection: SSL.Connection, data: Any) -> bool:
+    """Encrypt C{data} (any buffer); false when a peer that renegotiates must be heard first.
+
+    Raises L{SSL.Error}. C{Connection.send} does the same with twice the calls.
+    """
+    done = _lib.SSL_write(connection._ssl, _ffi.from_buffer(data), len(data))
+    return done > 0 or _wants(connection, done)
+
+
+def _wants(connection: SSL.Connection, outcome: int) -> bool:
+    """False where OpenSSL waits for the peer; raises L{SSL.Error} for anything else."""
+    if _lib.SSL_get_error(connection._ssl, outcome) != _lib.SSL_ERROR_WANT_READ:
+        connection._raise_ssl_error(connection._ssl, outcome)
+    return False
+
+
 def drain(connection: SSL.Connection, scratch: Scratch) -> int:
     """Move ciphertext from C{connection} into C{scratch}; returns bytes, 0 when there is none.
 
@@ -159,6 +192,24 @@ def setSignatureAlgorithms(context: SSL.Context, algorithms: str | None) -> None
     _lib.ERR_clear_error()
     if accepted != 1:
         raise ValueError(f"OpenSSL knows no such signature algorithm in {algorithms!r}")
+
+
+def setDH(context: SSL.Context, parameters: bytes) -> None:
+    """Let a server's C{context} use the PEM encoded C{parameters} of DHE (PKCS #3).
+
+    pyOpenSSL reads them from a file only. Where the binding lacks the calls, as it may once nobody
+    has DHE any more, nothing is changed. Raises C{ValueError} when OpenSSL refuses them.
+    """
+    setter = getattr(_lib, "SSL_CTX_set_tmp_dh", None)
+    reader = getattr(_lib, "PEM_read_bio_DHparams", None)
+    if setter is None or reader is None:
+        return
+    bio = _ffi.gc(_lib.BIO_new_mem_buf(parameters, len(parameters)), _lib.BIO_free)
+    found = reader(bio, _ffi.NULL, _ffi.NULL, _ffi.NULL)
+    accepted = found != _ffi.NULL and setter(context._context, _ffi.gc(found, _lib.DH_free)) == 1
+    _lib.ERR_clear_error()
+    if not accepted:
+        raise ValueError("OpenSSL refuses the Diffie-Hellman parameters")
 
 
 def _call(name: str, otherwise: str) -> Any:

@@ -7,13 +7,16 @@ builds another. Nothing here reads files: see L{appliance.tls.files}.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from OpenSSL import SSL, crypto
 
 from appliance.config.model import Problem, Severity, TLSConfig, Where
+from appliance.config.profiles import PROFILES
+from appliance.tls import ffdhe
 from appliance.tls.binding import (
     setCiphersuites,
+    setDH,
     setGroups,
     setPSKClient,
     setPSKServer,
@@ -48,13 +51,15 @@ DEFAULT_SECURITY_LEVEL = 2
 
 
 def ciphersInForce(tls: TLSConfig) -> str:
-    """The list for TLS 1.2 and below: the written one, or ours.
+    """The list for TLS 1.2 and below: the written one, that of the profile, or ours.
 
     Who can show a certificate, or look at one, gets the suites for that; who has a pre-shared key
     gets those, and a client that has nothing else to know its server by gets no others.
     """
     if tls.ciphers:
         return tls.ciphers
+    if tls.profile is not None:
+        return ":".join(PROFILES[tls.profile].ciphers)
     if tls.pskSecrets is None:
         return DEFAULT_CIPHERS
     if onlyByKey(tls) or (tls.cert is None and not tls.client):
@@ -63,10 +68,15 @@ def ciphersInForce(tls: TLSConfig) -> str:
 
 
 def ciphersuitesInForce(tls: TLSConfig) -> str | None:
-    """The list for TLS 1.3: the written one, ours with a pre-shared key, or OpenSSL's (C{None})."""
-    if tls.ciphersuites is None and tls.pskSecrets is not None:
-        return PSK_CIPHERSUITES
-    return tls.ciphersuites
+    """The list for TLS 1.3: the written one, that of the profile, ours with a pre-shared key.
+
+    C{None} leaves it to OpenSSL.
+    """
+    if tls.ciphersuites is not None:
+        return tls.ciphersuites
+    if tls.profile is not None:
+        return ":".join(PROFILES[tls.profile].ciphersuites) or None
+    return None if tls.pskSecrets is None else PSK_CIPHERSUITES
 
 
 def cipherString(tls: TLSConfig) -> str:
@@ -90,6 +100,27 @@ def resumable(tls: TLSConfig) -> bool:
     return tls.sessionResume and not (tls.forgives and tls.pskSecrets is not None)
 
 
+Step = tuple[str, Callable[[], object]]
+"""What is done to a context for one option."""
+
+
+def optionSteps(context: SSL.Context, tls: TLSConfig) -> tuple[Step, ...]:
+    """What makes C{context} as the options say, without any file."""
+    _protocol(context, tls)
+    return (
+        ("ciphers", lambda: context.set_cipher_list(cipherString(tls).encode("ascii", "replace"))),
+        ("ciphersuites", lambda: setCiphersuites(context, ciphersuitesInForce(tls))),
+        ("curves", lambda: setGroups(context, tls.curves)),
+        ("config", lambda: setSignatureAlgorithms(context, tls.signatureAlgorithms)),
+        ("tlsProfile", lambda: _finiteField(context, tls)),
+    )
+
+
+def refusedOptions(name: str, where: Where, tls: TLSConfig) -> tuple[Problem, ...]:
+    """What OpenSSL refuses of the options of the section C{name}, whatever is in its files."""
+    return _refused(name, where, tls, optionSteps(_bare(tls.client), tls))
+
+
 def build(
     name: str, where: Where, tls: TLSConfig, material: Material, staple: Staple | None = None
 ) -> SSL.Context:
@@ -98,22 +129,13 @@ def build(
     Raises L{ValueError} whose arguments are L{Problem}s, one for each option whose value OpenSSL
     refuses.
     """
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD if tls.client else SSL.TLS_SERVER_METHOD)
-    _protocol(context, tls)
-    steps: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("ciphers", lambda: context.set_cipher_list(cipherString(tls).encode("ascii", "replace"))),
-        ("ciphersuites", lambda: setCiphersuites(context, ciphersuitesInForce(tls))),
-        ("curves", lambda: setGroups(context, tls.curves)),
-        ("config", lambda: setSignatureAlgorithms(context, tls.signatureAlgorithms)),
+    context = _bare(tls.client)
+    steps: tuple[Step, ...] = (
+        *optionSteps(context, tls),
         ("cert", lambda: _certificate(context, material.pair)),
         ("PSKsecrets", lambda: _keys(context, tls, material)),
     )
-    problems = []
-    for option, apply in steps:
-        try:
-            apply()
-        except (SSL.Error, ValueError) as error:
-            problems.append(_problem(name, where, tls, option, error))
+    problems = _refused(name, where, tls, steps)
     if problems:
         raise ValueError(*problems)
     _verification(context, tls, material)
@@ -123,6 +145,21 @@ def build(
     if wantsStaple(tls):
         context.set_ocsp_client_callback(StapleJudge(tls, material.known))
     return context
+
+
+def _bare(client: bool) -> SSL.Context:
+    return SSL.Context(SSL.TLS_CLIENT_METHOD if client else SSL.TLS_SERVER_METHOD)
+
+
+def _refused(name: str, where: Where, tls: TLSConfig, steps: Iterable[Step]) -> tuple[Problem, ...]:
+    """Take C{steps}; a problem for each that OpenSSL refuses."""
+    problems = []
+    for option, apply in steps:
+        try:
+            apply()
+        except (SSL.Error, ValueError) as error:
+            problems.append(_problem(name, where, tls, option, error))
+    return tuple(problems)
 
 
 def _problem(name: str, where: Where, tls: TLSConfig, option: str, error: Exception) -> Problem:
@@ -149,6 +186,11 @@ def _protocol(context: SSL.Context, tls: TLSConfig) -> None:
         # The order of our own list means something (RFC 9325 4.2.1); a written one may not.
         flags |= SSL.OP_CIPHER_SERVER_PREFERENCE
     context.set_options((flags | tls.options) & ~tls.clearOptions)
+
+
+def _finiteField(context: SSL.Context, tls: TLSConfig) -> None:
+    if ffdhe.serves(tls):
+        setDH(context, ffdhe.parameters())
 
 
 def _certificate(context: SSL.Context, pair: KeyPair | None) -> None:

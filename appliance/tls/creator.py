@@ -34,7 +34,7 @@ TARGETS = 64
 
 @implementer(IOpenSSLServerConnectionCreator, IOpenSSLClientConnectionCreator)
 class Creator:
-    """Holds the current context; L{swap} replaces it for the connections to come.
+    """Makes connections from one context; a reload makes another creator with another context.
 
     C{serverName} is what a client says in SNI (RFC 6066 3, host names only); empty or C{None} for
     nothing. C{tls} and C{certificate} are what the context was built from, C{section} is its name.
@@ -61,11 +61,6 @@ class Creator:
         # One connection for each address, dead or alive: TLS 1.3 brings its tickets late, and
         # OpenSSL's callback that tells of them is not to be had.
         self._last: dict[str, SSL.Connection] = {}
-
-    def swap(self, context: SSL.Context) -> None:
-        """Use C{context} from now on; connections that exist keep theirs."""
-        self._context = context
-        self._last.clear()
 
     def serverConnectionForTLS(self, _tlsProtocol: Any) -> SSL.Connection:
         """A connection for an accepted socket."""

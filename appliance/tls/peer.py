@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from attrs import frozen
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from appliance.config.model import TLSConfig
@@ -16,7 +19,7 @@ from appliance.events import (
     Peer,
 )
 from appliance.tls.binding import groupName, wasResumed
-from appliance.tls.certificate import Certificate, subjectText
+from appliance.tls.certificate import MALFORMED, Certificate, subjectText
 from appliance.tls.context import ciphersInForce
 from appliance.tls.refusals import explain
 from appliance.tls.transport import TLSWire
@@ -24,6 +27,9 @@ from appliance.tls.verify import usedKey, verdicts
 
 GONE = "unexpected eof while reading"
 """OpenSSL's words for a peer that went away in the middle of a handshake."""
+
+_NAMES: Final = (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier, x509.IPAddress)
+"""The kinds of alternative names that people know."""
 
 
 def describe(connection: SSL.Connection) -> Peer:
@@ -42,7 +48,21 @@ def describe(connection: SSL.Connection) -> Peer:
         resumed=wasResumed(connection) and not psk,
         issuer=None if certificate is None else subjectText(certificate.issuer),
         psk=psk,
+        names=() if certificate is None else names(certificate),
     )
+
+
+def names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """What C{certificate} calls its owner: its common names, then its alternative names."""
+    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    try:
+        kind = x509.SubjectAlternativeName
+        others = tuple(certificate.extensions.get_extension_for_class(kind).value)
+    except (x509.ExtensionNotFound, *MALFORMED):
+        others = ()
+    found = [str(each.value) for each in common]
+    found += [str(each.value) for each in others if isinstance(each, _NAMES)]
+    return tuple(dict.fromkeys(found))
 
 
 def reasons(error: BaseException) -> tuple[str, ...]:

@@ -8,25 +8,35 @@ received before an abrupt end. It decides nothing about certificates, timeouts o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import (
     IAddress,
+    IHalfCloseableProtocol,
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
+    IPushProducer,
+    ITransport,
 )
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from zope.interface import providedBy
+from zope.interface import implementer
 
-from appliance.config.model import SocketOption
-from appliance.tls.binding import Outcome, Scratch, decrypt, drain, tune
-from appliance.tls.wire import Wire
+from appliance.tls.binding import (
+    Outcome,
+    Scratch,
+    decrypt,
+    drain,
+    encrypt,
+    feed,
+    shakeHands,
+    tune,
+)
 
 PLAIN = Scratch(256 * 1024)
 CIPHER = Scratch(256 * 1024)
@@ -41,10 +51,12 @@ FIRST_BYTES = 16 * 1024
 """How much of what the peer said before the handshake ended is kept, to explain a failure."""
 
 
-class TLSWire(Wire):
-    """A L{Wire} whose carried protocol speaks and hears plaintext.
+@implementer(IHalfCloseableProtocol, ITransport, IPushProducer)
+class TLSWire(Protocol):
+    """A protocol to the L{appliance.system.wire.Wire} below, a transport to what it carries.
 
-    The carried protocol's C{handshakeCompleted} is called when it provides
+    The carried protocol speaks and hears plaintext, by views if it takes them, as it would of a
+    L{appliance.system.wire.Wire}. Its C{handshakeCompleted} is called when it provides
     C{IHandshakeListener}. A failed handshake ends in C{connectionLost} with the C{SSL.Error};
     C{firstBytes} then still holds what the peer said.
 
@@ -52,42 +64,43 @@ class TLSWire(Wire):
     gives C{None} to hear more of it before OpenSSL does.
     """
 
+    transport: Any
+    disconnecting = False
+    lost = False
+    cleanEnd = False
+    firstBytes = b""
+
     def __init__(
         self,
         carried: IProtocol,
         connection: Callable[[TLSWire], SSL.Connection],
         isClient: bool,
-        options: Iterable[SocketOption] = (),
         choose: Callable[[bytes], SSL.Connection | None] | None = None,
     ) -> None:
-        super().__init__(carried, options)
+        self.carried = carried
         self._makeConnection = connection
         self._isClient = isClient
         self._choose = choose
         self._unchosen = b""
+        # There is none until it is needed: who says nothing costs nothing.
+        self._tls: Any = None
         self._ready = False
+        self._paused = False
         self._delivering = False
+        self._receivedFIN = False
+        self._readEnded = False
         self._writeEnded = False
         self._goodbye: Callable[[], None] | None = None
         self._unencrypted: list[bytes] = []
         self._failure: Failure | None = None
         self._answered = 0
-        self.cleanEnd = False
-        self.firstBytes = b""
 
     @property
     def connection(self) -> SSL.Connection:
         """The OpenSSL connection, for reading facts from."""
-        return self._tls
-
-    # --- reading ---------------------------------------------------------------------------
-
-    def begin(self) -> None:
-        """Connect the carried protocol and, as a client, say hello."""
-        self._use(self._makeConnection(self))
-        super().begin()
-        if not self.lost:
-            self._shakeHands()
+        if self._tls is None:
+            self._use(self._makeConnection(self))
+        return self._tls  # type: ignore[no-any-return]
 
     def _use(self, connection: SSL.Connection) -> None:
         self._tls = connection
@@ -97,42 +110,61 @@ class TLSWire(Wire):
         else:
             connection.set_accept_state()
 
+    # --- reading ---------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Connect the carried protocol and, as a client, say hello."""
+        if self._isClient:
+            self._use(self._makeConnection(self))
+        self.carried.makeConnection(self)
+        if self._isClient and not self.lost:
+            self._shakeHands()
+
     def dataReceived(self, data: bytes) -> None:
+        """Take ciphertext from a transport that knows no views."""
+        self.viewReceived(data)
+
+    def viewReceived(self, view: Any) -> None:
         """Take ciphertext from the socket."""
-        self._acknowledge()
         if self._failure is not None or self._readEnded:
             return
-        if not self._ready and len(self.firstBytes) < FIRST_BYTES:
-            self.firstBytes += data[: FIRST_BYTES - len(self.firstBytes)]
+        if not self._ready:
+            self._hear(view)
+            if self._unchosen:
+                return
+        else:
+            feed(self._tls, view)
+        self._deliverAll()
+
+    def _hear(self, view: Any) -> None:
+        if len(self.firstBytes) < FIRST_BYTES:
+            self.firstBytes += view[: FIRST_BYTES - len(self.firstBytes)]
         if self._choose is not None:
-            self._unchosen += data
+            self._unchosen += view
             chosen = self._choose(self._unchosen)
             if chosen is None:
                 return
-            data, self._unchosen, self._choose = self._unchosen, b"", None
+            view, self._unchosen, self._choose = self._unchosen, b"", None
             self._use(chosen)
-        self._tls.bio_write(data)
-        if not self._ready:
-            self._shakeHands()
-        self.deliverHeld()
+        feed(self.connection, view)
+        self._shakeHands()
 
     def _shakeHands(self) -> None:
         try:
-            self._tls.do_handshake()
-        except SSL.WantReadError:
-            self._flush()
-            return
+            ready = shakeHands(self.connection)
         except SSL.Error:
             self._fail(Failure())
             return
         self._flush()
+        if not ready:
+            return
         self._ready = True
         self.firstBytes = b""
-        if IHandshakeListener in providedBy(self.carried):
-            self.carried.handshakeCompleted()  # type: ignore[attr-defined]
+        if IHandshakeListener.providedBy(self.carried):
+            self.carried.handshakeCompleted()
         self._encryptWaiting()
 
-    def deliverHeld(self) -> None:
+    def _deliverAll(self) -> None:
         """Decrypt and pass on until there is no more, or until we are paused."""
         if self._delivering or not self._ready:
             return
@@ -141,7 +173,7 @@ class TLSWire(Wire):
             while not (self._paused or self._readEnded or self.lost or self.disconnecting):
                 filled, outcome = decrypt(self._tls, PLAIN)
                 if filled:
-                    self.deliver(PLAIN.view[:filled])
+                    self._deliver(PLAIN.view[:filled])
                 if outcome is Outcome.FULL:
                     continue
                 if outcome is Outcome.WANT and not self._receivedFIN:
@@ -149,12 +181,19 @@ class TLSWire(Wire):
                 if isinstance(outcome, SSL.Error):
                     self._fail(Failure(outcome))
                 elif not self.lost:
-                    self._endTLSRead(clean=outcome is Outcome.END)
+                    self._endRead(clean=outcome is Outcome.END)
         finally:
             self._delivering = False
         self._answer()
         if self._unencrypted:
             self._encryptWaiting()
+
+    def _deliver(self, view: memoryview) -> None:
+        receive = getattr(self.carried, "viewReceived", None)
+        if receive is not None:
+            receive(view)
+        else:
+            self.carried.dataReceived(bytes(view))
 
     def readConnectionLost(self) -> None:
         """The peer's FIN: deliver what came before it; the other direction goes on."""
@@ -162,31 +201,37 @@ class TLSWire(Wire):
         if self._readEnded or self._failure is not None:
             self._closeIfDone()
         elif self._ready:
-            self.deliverHeld()
+            self._deliverAll()
         else:
             self._fail(Failure(SSL.SysCallError(-1, "Unexpected EOF")))
 
-    def _endTLSRead(self, clean: bool) -> None:
+    def _endRead(self, clean: bool) -> None:
         self.cleanEnd = clean
-        self.endRead()
+        self._readEnded = True
+        if IHalfCloseableProtocol.providedBy(self.carried):
+            self.carried.readConnectionLost()
+        else:
+            self.loseConnection()
         self._closeIfDone()
 
     def _fail(self, failure: Failure) -> None:
         """Say why, if TLS has an alert for it, and close; the carried protocol hears C{failure}."""
         if self._failure is None:
             self._failure = failure
-            self._flush()
-            self._writeEnded = True
-            if self._queued:
+            if self._tls is not None:
+                self._flush()
+            self._writeEnded = self.disconnecting = True
+            if self.transport.unsent:
                 # An alert behind what the peer does not read would never leave.
-                super().abortConnection()
+                self.abortConnection()
             else:
-                super().loseConnection()
+                self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The socket is gone; a TLS failure before that is the better reason."""
+        self.lost = True
         self._unencrypted.clear()
-        super().connectionLost(self._failure or reason)
+        self.carried.connectionLost(self._failure or reason)
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -199,23 +244,24 @@ class TLSWire(Wire):
         else:
             self._unencrypted.append(bytes(data))
 
+    def writeSequence(self, data: Any) -> None:
+        """Send several pieces as one."""
+        self.write(b"".join(data))
+
     def _encrypt(self, data: Any) -> None:
         view = memoryview(data)
         for at in range(0, len(view), WRITE_SIZE):
             try:
-                self._tls.send(view[at : at + WRITE_SIZE])
-            except SSL.WantReadError:
-                # Renegotiation (TLS 1.2): OpenSSL wants the same piece again after a read.
-                pieces = [bytes(view[k : k + WRITE_SIZE]) for k in range(at, len(view), WRITE_SIZE)]
-                self._unencrypted[:0] = pieces
-                break
+                encrypted = encrypt(self._tls, view[at : at + WRITE_SIZE])
             except SSL.Error:
                 self._fail(Failure())
                 return
             self._flush()
-        else:
-            return
-        self._flush()
+            if not encrypted:
+                # Renegotiation (TLS 1.2): OpenSSL wants the same piece again after a read.
+                pieces = [bytes(view[k : k + WRITE_SIZE]) for k in range(at, len(view), WRITE_SIZE)]
+                self._unencrypted[:0] = pieces
+                return
 
     def _encryptWaiting(self) -> None:
         waiting, self._unencrypted = self._unencrypted, []
@@ -230,23 +276,46 @@ class TLSWire(Wire):
 
     def _flush(self) -> None:
         """Send the ciphertext that OpenSSL has ready."""
-        while got := drain(self._tls, CIPHER):
-            if not self.lost:
-                self.send(CIPHER.view[:got])
+        got = CIPHER.size
+        while got == CIPHER.size:
+            got = drain(self._tls, CIPHER)
+            if got:
+                self.transport.write(CIPHER.view[:got])
 
     def _answer(self) -> None:
         """Send what OpenSSL has to say to what was read: alerts, key updates."""
-        before = self._queued
+        before = self.transport.unsent
         self._flush()
-        self._answered += self._queued - before
+        self._answered = (self._answered if before else 0) + self.transport.unsent - before
         if self._answered > MOST_ANSWERS:
             # It makes us talk and does not listen: what waits for it would grow without end.
             self._fail(Failure(SSL.Error([("", "", "peer does not read")])))
 
-    def drained(self) -> None:
-        """All that was queued is with the kernel."""
-        self._answered = 0
-        super().drained()
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Pause C{producer} while much waits for the kernel. Only push producers are taken."""
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        self.transport.unregisterProducer()
+
+    # --- pausing ---------------------------------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """Deliver no more, and read no more of the socket."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Deliver what was received meanwhile, then read from the peer again."""
+        self._paused = False
+        self._deliverAll()
+        if not self._paused:
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Close, since whoever consumes us is gone."""
+        self.loseConnection()
 
     # --- ending ----------------------------------------------------------------------------
 
@@ -262,9 +331,14 @@ class TLSWire(Wire):
         self.writeConnectionLost()
         self._closeIfDone()
 
+    def writeConnectionLost(self) -> None:
+        """Our side has no more to say."""
+        if IHalfCloseableProtocol.providedBy(self.carried):
+            self.carried.writeConnectionLost()
+
     def _sayGoodbye(self) -> None:
         try:
-            self._tls.shutdown()
+            self.connection.shutdown()
         except SSL.Error:
             # Already broken: there is nobody to say it to.
             return
@@ -272,7 +346,8 @@ class TLSWire(Wire):
 
     def _closeIfDone(self) -> None:
         if self._readEnded and self._writeEnded and not self.disconnecting:
-            super().loseConnection()
+            self.disconnecting = True
+            self.transport.loseConnection()
 
     def loseConnection(self) -> None:
         """Send what is queued and close_notify, then close without waiting for the peer's."""
@@ -284,32 +359,74 @@ class TLSWire(Wire):
         if self._ready and not self._writeEnded:
             self._writeEnded = True
             self._sayGoodbye()
-        super().loseConnection()
+        self.disconnecting = True
+        self.transport.loseConnection()
+
+    def dropConnection(self) -> None:
+        """Close at once with a FIN and no goodbye of TLS's: what is queued is not sent."""
+        if not self.lost:
+            self.disconnecting = self._writeEnded = True
+            self.transport.dropConnection()
+
+    def abortConnection(self) -> None:
+        """Reset the connection at once; nothing queued is sent."""
+        if not self.lost:
+            self.lost = True
+            self.transport.abortConnection()
 
     # --- facts -----------------------------------------------------------------------------
 
     def getPeerCertificate(self) -> crypto.X509 | None:
         """The peer's own certificate, if it sent one."""
-        return self._tls.get_peer_certificate()
+        return self.connection.get_peer_certificate()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for the kernel."""
+        return int(self.transport.unsent)
+
+    def getPeer(self) -> IAddress:
+        """The remote address."""
+        return self.transport.getPeer()  # type: ignore[no-any-return]
+
+    def getHost(self) -> IAddress:
+        """Our own address."""
+        return self.transport.getHost()  # type: ignore[no-any-return]
+
+    def getHandle(self) -> Any:
+        """The socket below."""
+        return self.transport.getHandle()
 
 
-class WireFactory(Factory):
-    """Puts a L{Wire} below each protocol of C{carried}: the plain leg."""
+class TLSWireFactory(Factory):
+    """Puts a L{TLSWire} below each protocol of C{carried}, as C{TLSMemoryBIOFactory} does."""
 
     noisy = False
 
-    def __init__(self, carried: IProtocolFactory, options: Iterable[SocketOption] = ()) -> None:
+    def __init__(
+        self,
+        creator: IOpenSSLServerConnectionCreator | IOpenSSLClientConnectionCreator,
+        isClient: bool,
+        carried: IProtocolFactory,
+    ) -> None:
         self.carried = carried
-        self.options = tuple(options)
+        self.isClient = isClient
+        self._creator = creator
+        self._connection: Callable[[Any], SSL.Connection] = (
+            creator.clientConnectionForTLS  # type: ignore[union-attr]
+            if isClient
+            else creator.serverConnectionForTLS  # type: ignore[union-attr]
+        )
 
-    def buildProtocol(self, addr: IAddress | None) -> Wire | None:
+    def buildProtocol(self, addr: IAddress | None) -> TLSWire | None:
         """Build the carried protocol and its wire; C{None} when the carried factory refuses."""
         carried = self.carried.buildProtocol(addr)  # type: ignore[arg-type]
         return None if carried is None else self.wire(carried)
 
-    def wire(self, carried: IProtocol) -> Wire:
+    def wire(self, carried: IProtocol) -> TLSWire:
         """The wire for one connection."""
-        return Wire(carried, self.options)
+        choose = None if self.isClient else getattr(self._creator, "chooser", None)
+        return TLSWire(carried, self._connection, self.isClient, choose)
 
     def doStart(self) -> None:
         """Start the carried factory with this one."""
@@ -320,28 +437,3 @@ class WireFactory(Factory):
         """Stop the carried factory with this one."""
         self.carried.doStop()
         super().doStop()
-
-
-class TLSWireFactory(WireFactory):
-    """Puts a L{TLSWire} below each protocol of C{carried}, as C{TLSMemoryBIOFactory} does."""
-
-    def __init__(
-        self,
-        creator: IOpenSSLServerConnectionCreator | IOpenSSLClientConnectionCreator,
-        isClient: bool,
-        carried: IProtocolFactory,
-        options: Iterable[SocketOption] = (),
-    ) -> None:
-        super().__init__(carried, options)
-        self.isClient = isClient
-        self._creator = creator
-        self._connection: Callable[[Any], SSL.Connection] = (
-            creator.clientConnectionForTLS  # type: ignore[union-attr]
-            if isClient
-            else creator.serverConnectionForTLS  # type: ignore[union-attr]
-        )
-
-    def wire(self, carried: IProtocol) -> Wire:
-        """The TLS wire for one connection."""
-        choose = None if self.isClient else getattr(self._creator, "chooser", None)
-        return TLSWire(carried, self._connection, self.isClient, self.options, choose)

@@ -210,16 +210,12 @@ class DiallerTests(TestCase):
     async def test_outOfDescriptors(self) -> None:
         """When no descriptor is left that is an error like another."""
 
-        class Poor:
-            callLater = reactor.callLater
-            addWriter, removeWriter = reactor.addWriter, reactor.removeWriter
+        def refuse(*_: Any) -> None:
+            raise OSError(errno.EMFILE, "x")
 
-            def adoptStreamConnection(self, *_: Any) -> None:
-                raise OSError(errno.EMFILE, "x")
-
-        dials = Dialler(Poor(), 3.0)
         target = self.at(self.listener())
-        error = await self.failing(dials.connect(target, Factory.forProtocol(Greeter), CALLER))
+        self.patch(socket, "socket", refuse)
+        error = await self.failing(self.dial(target))
         self.assertEqual(dialError(error), "Too many open files (24)")
 
 

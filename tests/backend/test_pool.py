@@ -11,10 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
 from appliance.backend.backend import FRESH, RECENT, Backend
+from appliance.backend.board import Board
 from appliance.backend.caller import Caller
 from appliance.backend.dialler import OutOfTimeError
-from appliance.backend.policy import byPriority, roundRobin
-from appliance.backend.pool import REMEMBERED, NoBackendError, Policy, Pool
+from appliance.backend.policy import byPriority, leastConnections, roundRobin
+from appliance.backend.pool import LONGEST, REMEMBERED, NoBackendError, Policy, Pool
 from appliance.backend.resolve import Target
 from appliance.config.model import Address, InetAddress, UnixAddress
 
@@ -23,18 +24,21 @@ REFUSED = ConnectionRefusedError(111, "refused")
 
 
 class FakeDialler:
-    """A dialler whose dials the test ends as it likes."""
+    """A dialler whose dials the test ends as it likes; it waits for none of them."""
 
-    def __init__(self) -> None:
+    timeout = longest = 1000.0
+
+    def __init__(self, clock: Clock) -> None:
+        self.reactor = clock
         self.targets: list[str] = []
         self.callers: list[Caller] = []
         self._dials: list[Deferred[Any]] = []
 
-    def connect(self, target: Target, factory: Factory, caller: Caller) -> Deferred[Any]:
+    async def connect(self, target: Target, factory: Factory, caller: Caller) -> Any:
         self.targets.append(str(target))
         self.callers.append(caller)
         self._dials.append(Deferred())
-        return self._dials[-1]
+        return await self._dials[-1]
 
     def accept(self) -> None:
         """Let the last dial succeed."""
@@ -54,12 +58,13 @@ class FakeTransport:
         return type("Host", (), {"host": "192.0.2.99", "port": 40000})
 
 
-class PoolTests(SynchronousTestCase):
+class PoolCase(SynchronousTestCase):
     """A pool without sockets."""
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.dialler = FakeDialler()
+        self.dialler = FakeDialler(self.clock)
+        self.board = Board()
         self.heard: list[e.Event] = []
         self.names: dict[str, tuple[Target, ...]] = {}
         self.asked: list[str] = []
@@ -76,7 +81,7 @@ class PoolTests(SynchronousTestCase):
         events = e.Events()
         events.subscribe(self.heard.append)
         backends = [Backend(address, self.resolve, self.clock, delay) for address in addresses]
-        return Pool("DICOM STORE", backends, self.dialler, policy, events, 0)  # type: ignore[arg-type]
+        return Pool("DICOM STORE", backends, self.dialler, policy, events, self.board, 0)  # type: ignore[arg-type]
 
     def dial(self, pool: Pool, caller: Caller = CALLER) -> Deferred[Any]:
         return pool.dial(Factory.forProtocol(Protocol), caller)
@@ -95,6 +100,10 @@ class PoolTests(SynchronousTestCase):
         return self.pool(
             InetAddress("192.0.2.1", 104), InetAddress("192.0.2.2", 104), policy=policy
         )
+
+
+class PoolTests(PoolCase):
+    """The order, and what is told."""
 
     def test_firstBackend(self) -> None:
         """The first backend is dialled and told, with our own address."""
@@ -292,15 +301,147 @@ class PoolTests(SynchronousTestCase):
         self.assertEqual(self.of(e.Dialled)[0].local, "/run/pacs")
 
 
+class StateTests(PoolCase):
+    """Who is left out, or tried last."""
+
+    ONE, OTHER = "192.0.2.1:104", "192.0.2.2:104"
+
+    def stand(self, target: str, health: e.Health, checked: bool = True) -> None:
+        """Let C{target} stand so."""
+        self.board.put(target, health, "", "", 0.0, checked)
+
+    def test_downIsSkipped(self) -> None:
+        """A backend that checks have found to be down is not tried."""
+        self.stand(self.ONE, e.Health.DOWN)
+        self.assertEqual(self.dialled(self.two()), self.OTHER)
+        self.assertEqual(self.dialler.targets, [self.OTHER])
+        self.assertEqual(self.of(e.Ordered)[0].entry, 1)
+
+    def test_downByConnectionsIsLast(self) -> None:
+        """One that is down by connections alone is tried when all others have failed."""
+        self.stand(self.ONE, e.Health.DOWN, checked=False)
+        done = self.dial(self.two())
+        self.dialler.fail()
+        self.dialler.accept()
+        self.assertEqual(str(self.successResultOf(done)[0]), self.ONE)
+        self.assertEqual(self.dialler.targets, [self.OTHER, self.ONE])
+
+    def test_degradedIsUp(self) -> None:
+        """A degraded or unknown backend is chosen like any other."""
+        self.stand(self.ONE, e.Health.DEGRADED)
+        self.assertEqual(self.dialled(self.two()), self.ONE)
+        self.stand(self.ONE, e.Health.UNKNOWN)
+        self.assertEqual(self.dialled(self.two()), self.ONE)
+
+    def test_drainedIsSkipped(self) -> None:
+        """A drained backend is not tried, until it is not drained any more."""
+        self.board.drain(self.ONE, True)
+        self.assertEqual(self.dialled(self.two()), self.OTHER)
+        self.board.drain(self.ONE, False)
+        self.assertEqual(self.dialled(self.two()), self.ONE)
+
+    def test_noneLeft(self) -> None:
+        """Where none may be tried that is known at once, and told with how many there are."""
+        self.stand(self.ONE, e.Health.DOWN)
+        self.board.drain(self.OTHER, True)
+        self.failureResultOf(self.dial(self.two()), NoBackendError)
+        self.assertEqual(self.dialler.targets, [])
+        (event,) = self.of(e.NoBackend)
+        self.assertEqual((event.resolved, event.skipped), (True, 2))
+
+    def test_movedOnesAreSkippedToo(self) -> None:
+        """So are backends that are asked for only when all known ones have failed."""
+        self.stand("::1:104", e.Health.DOWN)
+        done = self.dial(self.pool(InetAddress("", 104)))
+        self.dialler.fail()
+        self.failureResultOf(done, NoBackendError)
+        self.assertEqual(self.of(e.NoBackend)[0].skipped, 1)
+
+    def test_persistenceEndsWithDown(self) -> None:
+        """A client that resumes its session does not go back to a backend that is down."""
+        for checked in (True, False):
+            self.stand(self.ONE, e.Health.UP)
+            pool = self.two()
+            self.assertEqual(self.dialled(pool), self.ONE)
+            self.stand(self.ONE, e.Health.DOWN, checked)
+            again = Caller("1", CALLER.host, 40001, resumed=True)
+            self.assertEqual(self.dialled(pool, again), self.OTHER)
+        self.assertEqual(self.of(e.Persistent), [])
+
+    def test_leastConnections(self) -> None:
+        """Each client goes to the backend that has the fewest."""
+        pool = self.two(leastConnections)
+        events = pool.events
+        events.subscribe(self.board.hear)
+        callers = [Caller(str(number), "192.0.2.7", number) for number in range(4)]
+        for caller in callers:
+            self.dialled(pool, caller)
+        self.assertEqual([self.board.load(self.ONE), self.board.load(self.OTHER)], [2, 2])
+        closed = e.Closed("DICOM STORE", "1", "x", e.Reason.COMPLETED, 0, 0, 0.0, False)
+        events.publish(closed)
+        self.assertEqual(self.dialled(pool, Caller("4")), self.OTHER)
+        self.assertTrue(self.of(e.Ordered)[0].fewest)
+
+
+class BoundTests(PoolCase):
+    """How long a client may have to wait, in all."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.dialler.timeout = self.dialler.longest = 25.0
+
+    def test_bounded(self) -> None:
+        """The attempt that exceeds the limit is cut short, and none follows it."""
+        many = [InetAddress(f"192.0.2.{number}", 104) for number in range(1, 9)]
+        done = self.dial(self.pool(*many))
+        for _ in range(2):
+            self.clock.advance(25)
+            self.dialler.fail(OutOfTimeError())
+        self.clock.advance(LONGEST - 50 - 0.1)
+        self.assertNoResult(done)
+        self.clock.advance(0.1)
+        self.failureResultOf(done, NoBackendError)
+        self.assertEqual(len(self.dialler.targets), 3)
+        self.assertEqual([event.error for event in self.of(e.DialFailed)], [None] * 3)
+        self.assertEqual(self.of(e.NoBackend)[0].skipped, 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_atLeastOneAttempt(self) -> None:
+        """A single attempt may take as long as TIMEOUTconnect says."""
+        self.dialler.timeout = self.dialler.longest = 100.0
+        done = self.dial(self.pool(InetAddress("192.0.2.1", 104)))
+        self.clock.advance(99)
+        self.dialler.accept()
+        self.successResultOf(done)
+
+    def test_noTimerLeft(self) -> None:
+        """An attempt that ends well, or that is given up, leaves no timer."""
+        self.dialler.longest = 100.0
+        done = self.dial(self.two())
+        self.dialler.accept()
+        self.successResultOf(done)
+        done = self.dial(self.two())
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
 class PolicyTests(SynchronousTestCase):
     """The orders themselves."""
 
     def test_priority(self) -> None:
         """Always the same order."""
-        self.assertEqual(byPriority(3, 7), (0, 1, 2))
+        self.assertEqual(byPriority((5, 0, 1), 7), (0, 1, 2))
 
     def test_roundRobin(self) -> None:
         """Everyone once, starting further on each time."""
-        self.assertEqual([roundRobin(3, t) for t in range(4)][3], (0, 1, 2))
-        self.assertEqual(roundRobin(3, 1), (1, 2, 0))
-        self.assertEqual(roundRobin(0, 1), ())
+        self.assertEqual([roundRobin((9, 0, 0), t) for t in range(4)][3], (0, 1, 2))
+        self.assertEqual(roundRobin((9, 0, 0), 1), (1, 2, 0))
+        self.assertEqual(roundRobin((), 1), ())
+
+    def test_leastConnections(self) -> None:
+        """Those with the fewest first, and equals in turn."""
+        self.assertEqual(leastConnections((3, 1, 2), 0), (1, 2, 0))
+        self.assertEqual([leastConnections((1, 1, 1), t)[0] for t in range(4)], [0, 1, 2, 0])
+        self.assertEqual(leastConnections((2, 1, 1), 2), (2, 1, 0))
+        self.assertEqual(leastConnections((), 1), ())

@@ -33,10 +33,11 @@ STUNNEL = """
 
 OURS = """
     workers proxyVersion keyPermissions keyPassphrase ocspStapling callingAET calledAET
-    stateDirectory journal tlsProfile
+    stateDirectory journal tlsProfile status
     dicom allowCallingAET allowCalledAET allowSOPClass denySOPClass certificateAET policy route
     rewriteCallingAET rewriteCalledAET
     healthCheck healthInterval healthTimeout healthRise healthFall healthHook
+    control controlGroup manhole manholeKeys manholeHostKey manholePython
     audit auditProtocol auditCAfile auditCert auditKey auditSpool auditSpoolSize auditSource
 """
 

@@ -166,6 +166,24 @@ class VerificationTests(RulesTestCase):
         self.warning(section("requireCert = yes"), "requireCert")
 
 
+class TimeoutTests(RulesTestCase):
+    """Times that leave none."""
+
+    def test_none(self) -> None:
+        """No time for a handshake, for a connect or between bytes is told, with the usual one."""
+        for option, usual in (("busy", 300), ("connect", 10), ("idle", 43200)):
+            problem = self.warning(section(f"TIMEOUT{option} = 0"), f"TIMEOUT{option}")
+            self.assertIn(f"TIMEOUT{option} = {usual}", problem.advice)
+
+    def test_atOnce(self) -> None:
+        """A close that does not wait for the other side is known from stunnel's manual."""
+        built(section("TIMEOUTclose = 0"))
+
+    def test_some(self) -> None:
+        """A second is time enough."""
+        built(section("TIMEOUTbusy = 1", "TIMEOUTconnect = 1", "TIMEOUTidle = 1"))
+
+
 class StrengthTests(RulesTestCase):
     """Versions, ciphers, levels."""
 

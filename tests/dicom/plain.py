@@ -1,6 +1,6 @@
 """The facts of a conversation, found the plain and slow way: whole PDUs, all of them decoded.
 
-It keeps everything and knows no bounds, so it is good for what tests make up and nothing else.
+It keeps everything and has few bounds, so it is good for what tests make up and nothing else.
 """
 
 from __future__ import annotations
@@ -60,7 +60,14 @@ class Message:
         """The operation, and the SOP class."""
         asked = self.request or self
         uid = asked.command.affectedClass or asked.command.requestedClass
-        return operationName(asked.command.field), uid or contexts.get(asked.context, "")
+        return operationName(asked.command.field), (uid or contexts.get(asked.context, ""))[:64]
+
+    @property
+    def final(self) -> bool:
+        """True when it is the last answer to a request."""
+        status = self.command.status
+        response = self.command.field & RESPONSE
+        return bool(response) and status is not None and not isPending(status)
 
 
 @define
@@ -76,18 +83,19 @@ class Talk:
     @property
     def classes(self) -> dict[int, str]:
         """SOP classes by their contexts."""
-        return {context.id: context.abstractSyntax for context in self.request.contexts}
+        return {context.id: context.abstractSyntax for context in self.request.contexts[:128]}
 
     def contexts(self) -> tuple[Context, ...]:
         """As they were proposed, or answered."""
         answers = {} if self.accept is None else {c.id: c for c in self.accept.contexts}
         found = []
-        for each in self.request.contexts:
-            context = Context(each.id, each.abstractSyntax, each.transferSyntaxes)
+        for each in self.request.contexts[:128]:
+            syntaxes = tuple(syntax[:64] for syntax in each.transferSyntaxes[:64])
+            context = Context(each.id, each.abstractSyntax[:64], syntaxes)
             if (answer := answers.get(each.id)) is not None:
                 context = evolve(context, result=answer.result.value)
                 if answer.result == 0:
-                    context = evolve(context, transferSyntaxes=(answer.transferSyntax,))
+                    context = evolve(context, transferSyntaxes=(answer.transferSyntax[:64],))
             found.append(context)
         return tuple(found)
 
@@ -99,7 +107,7 @@ class Talk:
     def tally(self, operation: str, sopClass: str) -> Tally:
         """The messages of one kind."""
         mine = [m for m in self.messages if m.key(self.classes) == (operation, sopClass)]
-        final = [m for m in mine if m.command.field & RESPONSE and not isPending(m.command.status)]
+        final = [m for m in mine if m.final]
         given = [m.command.status for m in final]
         return Tally(
             operation,
@@ -114,7 +122,8 @@ class Talk:
 def applied(pdu: AssociateRQ | AssociateAC) -> Application:
     """What one side says about itself."""
     user = pdu.user
-    return Application(user.implementationClass, user.implementationVersion, user.maximumLength)
+    texts = (user.implementationClass[:64], user.implementationVersion[:64])
+    return Application(*texts, user.maximumLength)
 
 
 class Reader:
@@ -123,9 +132,14 @@ class Reader:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.facts: list[Fact] = []
         self._clock = clock
-        self._framers = {True: Framer(1 << 30), False: Framer(1 << 30)}
+        self._framers = {True: Framer(1 << 32), False: Framer(1 << 32)}
         self._commands: dict[tuple[bool, int], bytes] = {}
         self._talk: Talk | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of unfinished PDUs there are."""
+        return sum(framer.pending for framer in self._framers.values())
 
     def turn(self, fromClient: bool, data: bytes) -> None:
         """Somebody speaks."""
@@ -200,8 +214,7 @@ class Reader:
         if message.command.field & RESPONSE:
             message.request = self._asked(talk, message)
         operation, sopClass = message.key(talk.classes)
-        failed = message.command.field & RESPONSE and isFailure(status)
-        if failed and not message.fromClient:
+        if message.final and not message.fromClient and isFailure(status):
             before = [f[1::2] for f in self._sinceBegin() if f[0] is OperationFailed]
             if (operation, status) not in before:
                 self._tell(OperationFailed, operation, sopClass, status, statusName(status))
@@ -222,7 +235,5 @@ class Reader:
         ]
         if not asked:
             return None
-        done = any(
-            m.request is asked[-1] and not isPending(m.command.status) for m in talk.messages
-        )
-        return None if done else asked[-1]
+        answered = any(m.request is asked[-1] and m.final for m in talk.messages)
+        return None if answered else asked[-1]

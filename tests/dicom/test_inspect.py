@@ -318,8 +318,6 @@ class OperationTests(Case):
         for number, status in enumerate((0xA700, 0, 0xA700, 0xC000)):
             self.turn(CLIENT, says(3, store(number), 10))
             self.turn(BACKEND, says(3, response(C_STORE_RQ, number, status)))
-        self.turn(BACKEND, says(3, store(9)))
-        self.turn(CLIENT, says(3, response(C_STORE_RQ, 9, 0x0122)))
         self.assertEqual(
             self.facts,
             [
@@ -327,6 +325,14 @@ class OperationTests(Case):
                 (OperationFailed, "C-STORE", US, 0xC000, "unable to process"),
             ],
         )
+
+    def test_failedAtClient(self) -> None:
+        """A client's failure is nobody's news, and does not hide the backend's."""
+        for who in (CLIENT, BACKEND):
+            self.assertEqual(self.facts, [])
+            self.turn(not who, says(3, store(1)))
+            self.turn(who, says(3, response(C_STORE_RQ, 1, 0x0122)))
+        self.assertEqual([fact[3] for fact in self.facts], [0x0122])
 
     def test_unasked(self) -> None:
         """A response that nobody asked for is counted, without a time."""

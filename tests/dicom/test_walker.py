@@ -218,6 +218,8 @@ class FaultTests(SynchronousTestCase):
     def test_fragments(self) -> None:
         """A fragment shorter than its own header, or longer than its PDU, is impossible."""
         self.assertIn("1 bytes", self.fault(struct.pack(">BxIIBB", 4, 6, 1, 1, 0)))
+        self.assertIn("header", self.fault(struct.pack(">BxIIBB", 4, 5, 1, 1, 0)))
+        self.assertIn("header", self.fault(struct.pack(">BxIIBB", 4, 4, 0, 1, 0)))
         self.assertIn("9 bytes", self.fault(struct.pack(">BxIIBB", 4, 6, 9, 1, 0)))
         self.assertIn("header", self.fault(struct.pack(">BxI5x", 4, 5)))
         self.assertIn("header", self.fault(struct.pack(">BxIIBBx", 4, 7, 2, 1, 0)))

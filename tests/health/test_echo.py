@@ -30,6 +30,7 @@ from appliance.dicom.pdv import PDV
 from appliance.health.conversation import Wrapper
 from appliance.health.echo import MAXIMUM_PDU, echo
 from appliance.health.result import Result, State, Step
+from appliance.health.spelling import OPTIONS
 from tests.health.memory import Transport, accept, refuse
 
 ACCEPTED = AssociateAC(
@@ -61,7 +62,7 @@ class Probed(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.asked = self.ask()
 
-    def ask(self, calledAET: str = "PACS") -> Deferred[Result]:
+    def ask(self, calledAET: str = "PACS", **more: Any) -> Deferred[Result]:
         """Start an echo."""
         return Deferred.fromCoroutine(
             echo(
@@ -71,6 +72,7 @@ class Probed(SynchronousTestCase):
                 calledAET=calledAET,
                 timeout=5,
                 tls=self.wrap,
+                **more,
             )
         )
 
@@ -125,6 +127,19 @@ class PlainTests(Probed):
             ),
         )
         self.assertTrue(result.alive)
+
+    def test_preface(self) -> None:
+        """What the peer is to hear ahead of DICOM comes first, and advice may name options."""
+        self.asked = self.ask(preface=b"PROXY UNKNOWN\r\n", spelling=OPTIONS)
+        transport = accept(self.reactor)
+        preface, found, request = transport.value().partition(b"\r\n")
+        self.assertEqual((preface, found), (b"PROXY UNKNOWN", b"\r\n"))
+        (pdu,) = Framer(MAXIMUM_PDU).feed(request)
+        self.assertIsInstance(pdu, AssociateRQ)
+        transport.clear()
+        self.say(transport, AssociateRJ(1, 1, 7))
+        transport.hangUp()
+        self.assertIn("(calledAET)", self.successResultOf(self.asked).advice)
 
     def test_rejected(self) -> None:
         """A rejection ends it, and proves that the peer lives."""

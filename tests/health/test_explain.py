@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 
+from OpenSSL import SSL
 from twisted.internet import error
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,8 +16,18 @@ from appliance.dicom.associate import (
 from appliance.dicom.framer import ForeignProtocolError
 from appliance.dicom.items import ContextResult, PDUError
 from appliance.dicom.pdu import Abort, AssociateRJ
-from appliance.health.explain import concluded, garbled, hungUp, silent, unconnected
+from appliance.health.explain import (
+    NoWayError,
+    concluded,
+    garbled,
+    hungUp,
+    silent,
+    unconnected,
+    undialled,
+)
+from appliance.health.handshake import broken
 from appliance.health.result import Result, State
+from appliance.health.spelling import OPTIONS
 
 REQUEST = echoAssociation("US1", "PACS")
 
@@ -159,3 +170,73 @@ class ConcludedTests(SynchronousTestCase):
         """An abort, or a reason for ours, is told."""
         self.assertIn("aborted by", self.explain(Abort(0), State.ABORTED).text)
         self.assertIn("protocol: a b", self.explain(Unexpected("a b"), State.ABORTED).text)
+
+
+class OwnDiallerTests(SynchronousTestCase):
+    """What a dialler of ours raises, which are the system's own exceptions."""
+
+    def test_system(self) -> None:
+        """The system's exceptions have the words that Twisted's have."""
+        for number, words in (
+            (errno.ECONNREFUSED, "nothing listens on that port"),
+            (errno.ETIMEDOUT, "no connection in time"),
+            (errno.EHOSTUNREACH, "no connection (no route to host)"),
+            (errno.ECONNRESET, "no connection (connection reset by peer)"),
+        ):
+            result = unconnected(OSError(number, "x"))
+            self.assertEqual((result.state, result.text), (State.UNREACHABLE, words))
+            self.assertTrue(result.advice)
+            self.assertEqual(undialled(f"Whatever it says ({number})"), result)
+
+    def test_noWay(self) -> None:
+        """Reasons that are in words already are told as they are."""
+        result = unconnected(NoWayError("the proxy answered 403"))
+        self.assertEqual(result.state, State.UNREACHABLE)
+        self.assertEqual(result.text, "no connection: the proxy answered 403")
+        self.assertEqual(undialled("the proxy answered 403"), result)
+
+    def test_noTime(self) -> None:
+        """A dial without an error was out of time."""
+        self.assertEqual(undialled(None).text, "no connection in time")
+
+    def test_ours(self) -> None:
+        """What we have run out of is not the peer's fault."""
+        for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EADDRNOTAVAIL):
+            result = unconnected(OSError(number, "x"))
+            self.assertIs(result.state, State.UNTRIED)
+            self.assertFalse(result.lives)
+            self.assertTrue(result.text.startswith("not asked ("))
+            self.assertTrue(result.advice)
+
+
+class SpellingTests(SynchronousTestCase):
+    """Advice names what the person has at hand."""
+
+    def test_options(self) -> None:
+        """For a section it names options, and no argument of a command."""
+        request = echoAssociation("US1", "PACS")
+        found = {
+            "calledAET": concluded(AssociateRJ(1, 1, 7), request, released=False, spelling=OPTIONS),
+            "callingAET": concluded(
+                AssociateRJ(1, 1, 3), request, released=False, spelling=OPTIONS
+            ),
+            "client = yes": hungUp("TLS", encrypted=True, spelling=OPTIONS),
+            "(cert)": hungUp("association", encrypted=True, spelling=OPTIONS),
+            "connect": hungUp("association", encrypted=False, spelling=OPTIONS),
+            "plain port": garbled(ForeignProtocolError("TLS"), encrypted=False, spelling=OPTIONS),
+            "let connect name": silent("association", 5, OPTIONS),
+            "TLS port": silent("TLS", 5, OPTIONS),
+            "CAfile": broken(SSL.Error([("", "", "certificate verify failed")]), OPTIONS),
+            "checkHost": broken(SSL.Error([("", "", "unrecognized name")]), OPTIONS),
+            "(cert, key)": broken(SSL.Error([("", "", "certificate required")]), OPTIONS),
+        }
+        for name, result in found.items():
+            self.assertIn(name, result.advice)
+            self.assertNotIn("--", result.advice)
+            self.assertNotIn("{", result.advice)
+
+    def test_rejection(self) -> None:
+        """A rejection is kept by its numbers."""
+        result = concluded(AssociateRJ(1, 1, 7), REQUEST, released=False)
+        self.assertEqual(result.rejection, (1, 7))
+        self.assertIsNone(concluded(Abort(0), REQUEST, released=False).rejection)

@@ -23,6 +23,12 @@ class ResultTests(SynchronousTestCase):
         steps = (Step(TCP, 0.25), Step(TLS, 0.5))
         self.assertEqual(Result(State.ALIVE, "", steps=steps).seconds, 0.75)
 
+    def test_failedAt(self) -> None:
+        """The first step that went wrong is the one that matters."""
+        steps = (Step(TCP, 0.25), Step(TLS, 0.5, False), Step("echo", 0.5, False))
+        self.assertEqual(Result(State.TLS_FAILURE, "", steps=steps).failedAt, TLS)
+        self.assertEqual(Result(State.ALIVE, "", steps=steps[:1]).failedAt, "")
+
 
 class StopwatchTests(SynchronousTestCase):
     """L{Stopwatch}."""

@@ -59,6 +59,14 @@ def awaitRefusal(port: int) -> None:
         assert monotonic() < deadline, f"something still listens at {port}"
 
 
+def stop(pidFile: Path) -> None:
+    """Stop the daemon whose number is in C{pidFile}, and return when it is gone."""
+    handle = os.pidfd_open(int(pidFile.read_text()))
+    signal.pidfd_send_signal(handle, signal.SIGTERM)
+    assert select.select([handle], [], [], READY)[0]
+    os.close(handle)
+
+
 class TestPlugin:
     """What twistd says about us."""
 
@@ -290,16 +298,25 @@ class TestRunning:
         path = configure(tmp_path, text)
         done = start(tmp_path, "--config", str(path), twistd=())
         assert (done.returncode, done.stderr) == (0, "")
-        pid = int((tmp_path / "run.pid").read_text())
         assert listens(port)
-        handle = os.pidfd_open(pid)
-        signal.pidfd_send_signal(handle, signal.SIGTERM)
-
-        assert select.select([handle], [], [], READY)[0]
-        os.close(handle)
+        stop(tmp_path / "run.pid")
         assert "Terminated" in (tmp_path / "run.log").read_text()
         assert not (tmp_path / "run.pid").exists()
         assert not (tmp_path / "twistd.log").exists()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+    def test_pidFileOfAnotherUser(self, tmp_path: Path) -> None:
+        """Where the user that it becomes may not remove its pid file, that is empty at the end."""
+        keyPair(tmp_path)
+        text = "pid = run.pid\noutput = run.log\nsetuid = nobody\n" + section(freePort(), 104)
+        path = configure(tmp_path, text)
+        done = start(tmp_path, "--config", str(path), twistd=())
+        assert (done.returncode, done.stderr) == (0, "")
+        stop(tmp_path / "run.pid")
+        assert (tmp_path / "run.pid").read_text() == ""
+        again = start(tmp_path, "--config", str(path), twistd=())
+        assert (again.returncode, again.stderr) == (0, "")
+        stop(tmp_path / "run.pid")
 
     def test_removedSectionEndsByItself(self, tmp_path: Path) -> None:
         """The connections of a section that a reload removes finish on what they began with."""

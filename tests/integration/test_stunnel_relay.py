@@ -559,10 +559,11 @@ ACCEPTING = """
 import socket, sys
 with socket.create_server((sys.argv[1], 104)) as server:
     print("listening", flush=True)
-    connection, caller = server.accept()
-    print("caller", caller[0], flush=True)
-    connection.sendall(b"hello")
-    connection.close()
+    while True:
+        connection, caller = server.accept()
+        print("caller", caller[0], flush=True)
+        connection.sendall(b"hello")
+        connection.close()
 """
 
 CALLING = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from appliance import events as e
 from appliance.backend.caller import Caller
 from appliance.backend.pool import NoBackendError
 from appliance.relay.program import Program, environment
+from appliance.system.wire import Wire
 from tests.tls.test_transport import Recorder
 
 CALLER = Caller("7", "192.0.2.1", 40000, "CN=modality", "CN=Hospital CA")
@@ -39,7 +41,7 @@ class ProgramTests(TestCase):
             self.ended.callback(event)
 
     def program(self, path: str, *arguments: str) -> Program:
-        return Program(reactor, "DICOM STORE", path, arguments, self.events)
+        return Program(reactor, partial(Wire, reactor), "DICOM STORE", path, arguments, self.events)
 
     async def said(self, *arguments: str, said: bytes = b"") -> bytes:
         """What C{sh -c} writes, its standard input being what was C{said}."""

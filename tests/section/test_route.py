@@ -6,21 +6,29 @@ import socket
 import ssl
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.threads import deferToThread
 
 from appliance import events as e
 from appliance.config.model import (
+    CertificateRule,
     ConnectConfig,
+    Dicom,
+    DicomConfig,
     InetAddress,
     NameRule,
     Preface,
+    RouteRule,
     Timeouts,
+    TitleRule,
     TLSConfig,
     TLSVersion,
 )
+from appliance.dicom.pdu import AssociateRJ
 from appliance.relay.proxyline import Decoder
 from appliance.section import Section
 from tests import material as m
+from tests.dicom.test_policy import CT, asking
 from tests.house import PACS, SectionCase
 from tests.tls.test_transport import HalfRecorder
 
@@ -276,3 +284,139 @@ class NameTests(RouteCase):
         section = self.both()
         section.serveFor([])
         await self.arrives(self.store, await self.client(sni="pacs.example.com"))
+
+
+def rules(**changes: Any) -> DicomConfig:
+    """Rules for associations."""
+    return DicomConfig(Dicom.YES, **changes)
+
+
+class GateTests(RouteCase):
+    """Associations: whose go through, and where to."""
+
+    REQUEST = asking(CT, calling="CT01", called="PACS").encode()
+
+    async def rejected(self, client: HalfRecorder, rejection: AssociateRJ) -> None:
+        """Assert that the client's request is answered with C{rejection}, and goes nowhere."""
+        client.transport.write(self.REQUEST)
+        await client.upTo(len(rejection.encode()))
+        self.assertEqual(bytes(client.received), rejection.encode())
+        client.transport.loseConnection()
+        await client.lost
+        await self.event(e.Closed)
+        self.assertEqual(self.of(e.Dialling), [])
+
+    async def test_allowed(self) -> None:
+        """What is allowed arrives as it was sent."""
+        self.section(dicom=rules(allowCalling=("CT*",), allowCalled=("PACS",)))
+        await self.arrives(self.store, await self.client(), self.REQUEST)
+        self.assertEqual(self.of(e.AssociationRefused), [])
+
+    async def test_against(self) -> None:
+        """What is against a rule is rejected, and that is told."""
+        self.section(dicom=rules(allowCalled=("PACS2",)))
+        await self.rejected(await self.client(), AssociateRJ(1, 1, 7))
+        (refused,) = self.of(e.AssociationRefused)
+        self.assertEqual(
+            (refused.calling, refused.called, refused.enforced), ("CT01", "PACS", True)
+        )
+
+    async def test_reported(self) -> None:
+        """With policy = report it is told, and arrives."""
+        self.section(dicom=rules(allowCalled=("PACS2",), enforced=False))
+        await self.arrives(self.store, await self.client(), self.REQUEST)
+        (refused,) = self.of(e.AssociationRefused)
+        self.assertFalse(refused.enforced)
+
+    async def test_certificates(self) -> None:
+        """A client is known by any name in its certificate."""
+        certificates = (CertificateRule("modality.example", ("CT01",)),)
+        self.section(**self.verifying(), dicom=rules(certificates=certificates))
+        await self.arrives(self.store, await self.client(pair=m.client()), self.REQUEST)
+
+    async def test_anothersCertificate(self) -> None:
+        """A title that is another certificate's is rejected."""
+        certificates = (CertificateRule("other", ("CT01",)),)
+        self.section(**self.verifying(), dicom=rules(certificates=certificates))
+        await self.rejected(await self.client(pair=m.client()), AssociateRJ(1, 1, 3))
+
+    async def test_redirected(self) -> None:
+        """Who is sent elsewhere for a bad certificate goes there, whatever is asked for."""
+        routes = (RouteRule("PACS", self.addresses(self.pacsPort)),)
+        self.section(**self.verifying(), dicom=rules(routes=routes, allowCalled=("PACS",)))
+        await self.arrives(self.elsewhere, await self.client(), self.REQUEST)
+        self.assertEqual(self.of(e.AssociationRefused), [])
+
+    async def test_route(self) -> None:
+        """A title that has a route takes it, others go to connect."""
+        routes = (RouteRule("PACS", self.addresses(self.elsewherePort)),)
+        self.section(dicom=rules(routes=routes))
+        await self.arrives(self.elsewhere, await self.client(), self.REQUEST)
+
+    async def test_secondOfRoute(self) -> None:
+        """A route has a failover of its own."""
+        down = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(down.close)
+        port = down.getsockname()[1]
+        down.close()
+        routes = (RouteRule("PACS", self.addresses(port, self.elsewherePort)),)
+        self.section(dicom=rules(routes=routes))
+        await self.arrives(self.elsewhere, await self.client(), self.REQUEST)
+        self.assertEqual(len(self.of(e.DialFailed)), 1)
+
+    async def test_nowhere(self) -> None:
+        """Where only routes lead on, a title without one is not recognized."""
+        routes = (RouteRule("PACS2", self.addresses(self.elsewherePort)),)
+        self.section(connect=0, dicom=rules(routes=routes))
+        await self.rejected(await self.client(), AssociateRJ(1, 1, 7))
+        self.assertIn("no route for PACS", self.of(e.AssociationRefused)[0].why)
+
+    async def test_rewritten(self) -> None:
+        """The backend sees other titles, in a request that is otherwise the same."""
+        self.section(
+            dicom=rules(
+                rewriteCalling=(TitleRule("CT01", "CT"),), rewriteCalled=(TitleRule("", "ARCHIVE"),)
+            )
+        )
+        client = await self.client()
+        client.transport.write(self.REQUEST)
+        await self.store.upTo(len(self.REQUEST))
+        expected = asking(CT, calling="CT", called="ARCHIVE").encode()
+        self.assertEqual(bytes(self.store.received), expected)
+
+    async def test_sectionBehind(self) -> None:
+        """Who asks for a section behind gets that one's rules and routes, and not the others."""
+        routes = (RouteRule("PACS", self.addresses(self.elsewherePort)),)
+        behind = self.section(
+            connect=0,
+            listens=False,
+            name="BEHIND",
+            slave=NameRule("DICOM STORE", "*.example.com"),
+            dicom=rules(routes=routes),
+        )
+        section = self.section(dicom=rules(allowCalled=("NOBODY",)))
+        section.serveFor([behind])
+        client = await self.client(sni="pacs.example.com")
+        await self.arrives(self.elsewhere, client, self.REQUEST)
+        await self.rejectedToo(await self.client())
+
+    async def rejectedToo(self, client: HalfRecorder) -> None:
+        """Assert that another client's request is rejected."""
+        client.transport.write(self.REQUEST)
+        await client.upTo(10)
+        self.assertEqual(bytes(client.received), AssociateRJ(1, 1, 7).encode())
+        self.assertEqual(self.of(e.AssociationRefused)[0].section, "DICOM STORE")
+
+    async def test_reload(self) -> None:
+        """New rules are for new associations."""
+        section = self.section()
+        await self.arrives(self.store, await self.client(), self.REQUEST)
+        stricter = evolve(section.settings.config, dicom=rules(allowCalled=("PACS2",)))
+        section.use(evolve(section.settings, config=stricter))
+        await self.rejectedToo(await self.client())
+        self.assertEqual(self.of(e.Closed), [])
+
+    @staticmethod
+    def addresses(*ports: int) -> tuple[InetAddress, ...]:
+        """Addresses on this machine."""
+        return tuple(InetAddress("127.0.0.1", port) for port in ports)

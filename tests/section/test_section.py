@@ -35,11 +35,13 @@ class TakeTests(SectionCase):
         join = section.take(handle)
         await pacs.upTo(len(BULK))
         self.assertEqual(pacs.received, BULK)
-        self.assertEqual(handle.fileno(), -1)
         assert join is not None
         port = client.transport.getHost().port
         self.assertEqual(join.client, f"127.0.0.1:{port}")
         self.assertEqual(section.joins, {"0": join})
+        client.transport.abortConnection()
+        await self.event(e.Closed)
+        self.assertEqual(handle.fileno(), -1)
 
     async def test_namedByOthers(self) -> None:
         """Whoever hands it over may know better who it is and what it is called."""
@@ -54,9 +56,9 @@ class TakeTests(SectionCase):
         """One that is gone already has its end all the same."""
         section = self.section(connect=1, listens=False)
         handle = socket.socket()
-        self.assertIsNone(section.take(handle, "7"))
+        section.take(handle, "7")
+        closed = await self.event(e.Closed)
         self.assertEqual(handle.fileno(), -1)
-        (closed,) = self.of(e.Closed)
         self.assertEqual((closed.connection, closed.reason), ("7", e.Reason.PROBE))
 
     async def test_unixSocket(self) -> None:

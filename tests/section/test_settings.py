@@ -11,13 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.config.model import (
     ConnectConfig,
+    DicomConfig,
     InetAddress,
+    RouteRule,
     SectionConfig,
     TLSConfig,
     UnixAddress,
 )
 from appliance.section import settings as module
-from appliance.section.settings import Settings, serverName, settingsFor
+from appliance.section.settings import Settings, destinationsText, serverName, settingsFor
 from tests import material as m
 
 CONFIG = SectionConfig("DICOM STORE", m.WHERE, (), (), TLSConfig(client=True), client=True)
@@ -92,6 +94,12 @@ class ServerNameTests(SynchronousTestCase):
                 config = evolve(CONFIG, connect=(address, InetAddress("other.example", 1)))
                 self.assertEqual(serverName(config), name)
 
+    def test_routed(self) -> None:
+        """Where there are only routes it is the host of the first of those."""
+        routes = (RouteRule("PACS", (InetAddress("pacs.example", 104),)),)
+        config = evolve(CONFIG, dicom=DicomConfig(routes=routes))
+        self.assertEqual(serverName(config), "pacs.example")
+
     def test_behindAProxy(self) -> None:
         """Through a proxy it is the host that the proxy is asked for."""
         first = (InetAddress("proxy.example", 3128),)
@@ -110,3 +118,21 @@ class ServerNameTests(SynchronousTestCase):
         """A server asks for nobody."""
         config = evolve(CONFIG, client=False, connect=(InetAddress("pacs.example", 104),))
         self.assertIsNone(serverName(config))
+
+
+class DestinationTests(SynchronousTestCase):
+    """L{destinationsText}."""
+
+    def test_each(self) -> None:
+        """Addresses, routes with their titles, or a program."""
+        one, two = InetAddress("10.0.0.1", 104), InetAddress("10.0.0.2", 104)
+        routes = (RouteRule("PACS1", (one, two)), RouteRule("PACS2", (two,)))
+        routed = "10.0.0.1:104 and 10.0.0.2:104 for PACS1, 10.0.0.2:104 for PACS2"
+        for changes, expected in (
+            ({"connect": (one, two)}, "10.0.0.1:104, 10.0.0.2:104"),
+            ({"dicom": DicomConfig(routes=routes)}, routed),
+            ({"connect": (one,), "dicom": DicomConfig(routes=routes)}, f"10.0.0.1:104, {routed}"),
+            ({"exec": "/bin/cat"}, "/bin/cat"),
+        ):
+            config: SectionConfig = evolve(CONFIG, **changes)
+            self.assertEqual(destinationsText(config), expected)

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.config.model import InetAddress, SocketOption, SocketRole, UnixAddress
-from appliance.system.process import ProcessError, checkPidFile, groupNumber, userNumber
-from appliance.system.sockets import ListenError, listen, places
+from appliance.system.process import (
+    ProcessError,
+    checkPidFile,
+    groupNumber,
+    keepOpen,
+    userNumber,
+)
+from appliance.system.sockets import ListenError, listen, places, retune
+
+
+def keepIdle(seconds: int) -> SocketOption:
+    """An option that accepted connections have from the listener."""
+    return SocketOption(
+        SocketRole.ACCEPT, "TCP_KEEPIDLE", socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds
+    )
 
 
 class PlacesTests(SynchronousTestCase):
@@ -84,6 +98,44 @@ class TestListen:
         assert listener.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 131072
         listener.close()
 
+    def test_retune(self) -> None:
+        """An open listener takes up what has changed, and what comes in next is like it."""
+        listener = listen(socket.AF_INET, ("127.0.0.1", 0), [keepIdle(100)])
+        assert not list(retune(listener, [keepIdle(100)], [keepIdle(200)]))
+        port = int(listener.address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)):
+            listener.socket.setblocking(True)
+            accepted, _ = listener.socket.accept()
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 200
+        accepted.close()
+        listener.close()
+
+    def test_retuneNothing(self) -> None:
+        """What has not changed is not touched."""
+        listener = listen(socket.AF_INET, ("127.0.0.1", 0))
+        assert not list(retune(listener, [keepIdle(100)], [keepIdle(100)]))
+        assert listener.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) != 100
+        listener.close()
+
+    def test_retuneTooLate(self) -> None:
+        """What only a new socket can follow is told, each with its reason."""
+        free = SocketOption(SocketRole.ACCEPT, "IP_FREEBIND", socket.IPPROTO_IP, 15, 1)
+        bad = SocketOption(
+            SocketRole.ACCEPT, "TCP_KEEPCNT", socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 1000
+        )
+        listener = listen(socket.AF_INET, ("127.0.0.1", 0), [keepIdle(100)])
+        told = list(retune(listener, [keepIdle(100)], [free, bad]))
+        listener.close()
+        for text, name, why in zip(
+            told,
+            ("IP_FREEBIND", "TCP_KEEPCNT", "TCP_KEEPIDLE"),
+            ("before a socket is bound", "Invalid argument", "the line is gone"),
+            strict=True,
+        ):
+            assert f"a:{name} of {listener.address}" in text
+            assert why in text
+            assert "next start" in text
+
     def test_unixSocket(self, tmp_path: Path) -> None:
         """A stale socket file is replaced, a live one is not, and closing removes it."""
         path = tmp_path / "accept"
@@ -121,6 +173,16 @@ class ProcessTests(SynchronousTestCase):
         for look in (userNumber, groupNumber):
             with self.assertRaisesRegex(ProcessError, "there is no"):
                 look("nobody-at-all")
+
+    def test_keepOpen(self) -> None:
+        """A file that is kept open is emptied even after others have lost their right to it."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "run.pid")
+            path.write_text("42")
+            empty = keepOpen(str(path))
+            path.chmod(0)
+            empty()
+            self.assertEqual(path.stat().st_size, 0)
 
     def test_pidFile(self) -> None:
         """A pid file needs its directory."""

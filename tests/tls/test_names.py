@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.config.model import TLSVersion
@@ -19,6 +18,7 @@ from tests.tls.handshakes import client as peer
 from tests.tls.handshakes import greeting
 from tests.tls.pairs import Meeting, creator
 from tests.tls.test_transport import HalfRecorder
+from tests.wires import StringWire
 
 BOTH = (TLSVersion.TLSv1_2, TLSVersion.TLSv1_3)
 
@@ -152,8 +152,8 @@ class HelloTests(SynchronousTestCase):
     def wire(self) -> TLSWire:
         """The leg of a client of a section with another one behind it."""
         there = sections("us1")
-        wire = TLSWire(HalfRecorder(), there.serverConnectionForTLS, False, (), there.chooser)
-        wire.makeConnection(StringTransport())
+        wire = TLSWire(HalfRecorder(), there.serverConnectionForTLS, False, there.chooser)
+        wire.makeConnection(StringWire())
         return wire
 
     def test_byteByByte(self) -> None:
@@ -161,12 +161,11 @@ class HelloTests(SynchronousTestCase):
         wire = self.wire()
         hello = greeting(peer(serverName="us1"))
         for k in range(len(hello)):
-            self.assertEqual(wire.transport.value(), b"")  # type: ignore[union-attr]
+            self.assertEqual(wire.transport.value(), b"")
             self.assertIsNone(chosen(wire.connection))
             wire.dataReceived(hello[k : k + 1])
         self.assertEqual(chosen(wire.connection), "us1")
-        wire.pull()
-        self.assertEqual(wire.transport.value()[:1], b"\x16")  # type: ignore[union-attr]
+        self.assertEqual(wire.transport.value()[:1], b"\x16")
         self.assertEqual(wire.firstBytes, hello)
 
     def test_records(self) -> None:
@@ -183,7 +182,7 @@ class HelloTests(SynchronousTestCase):
         for data in (b"GET / HTTP/1.1\r\n", b"\x01\x00\x00\x00\x00\xcd\x00\x01", b"\x16\x03\x01\0"):
             wire = self.wire()
             wire.dataReceived(data + bytes(10))
-            self.assertTrue(wire.transport.disconnecting, data)  # type: ignore[union-attr]
+            self.assertTrue(wire.transport.disconnecting, data)
             self.assertTrue(wire.firstBytes.startswith(data))
 
     def test_goneTooEarly(self) -> None:
@@ -192,7 +191,7 @@ class HelloTests(SynchronousTestCase):
         hello = greeting(peer(serverName="us1"))
         wire.dataReceived(hello[:100])
         wire.readConnectionLost()
-        self.assertTrue(wire.transport.disconnecting)  # type: ignore[union-attr]
+        self.assertTrue(wire.transport.disconnecting)
         self.assertEqual(wire.firstBytes, hello[:100])
 
     def test_bounded(self) -> None:

@@ -145,12 +145,12 @@ class ClientTests(SynchronousTestCase):
         other = creator(m.tlsConfig(), m.selfSigned(m.key("x"), "x", now=m.now()))
         self.assertIsNotNone(Meeting(other, here).heard)
 
-    def test_swap(self) -> None:
-        """A new context knows no session of the old one."""
-        there, here = server(), self.client()
-        self.again(there, here)
-        here.swap(build("test", m.WHERE, m.tlsConfig(client=True), m.material(None)))
-        self.assertEqual([self.again(there, here) for _ in range(2)], [False, True])
+    def test_reload(self) -> None:
+        """The creator that a reload makes knows no session of the old one."""
+        there, before = server(), self.client()
+        self.again(there, before)
+        after = self.client()
+        self.assertEqual([self.again(there, after) for _ in range(2)], [False, True])
 
     def test_bounded(self) -> None:
         """Of a name with ever new addresses only the last ones are remembered."""

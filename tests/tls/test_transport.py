@@ -9,7 +9,6 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -19,9 +18,9 @@ from zope.interface import implementer
 from appliance.config.model import TLSVersion
 from appliance.tls.context import build
 from appliance.tls.creator import Creator
-from appliance.tls.transport import MOST_ANSWERS, TLSWireFactory, WireFactory
-from appliance.tls.wire import Wire
+from appliance.tls.transport import MOST_ANSWERS, TLSWireFactory
 from tests import material as m
+from tests.wires import connect, listen
 
 BULK = bytes(range(256)) * 4 * 1024 * 6
 """Six MiB that a shifted or doubled byte would alter."""
@@ -138,13 +137,12 @@ class Loopback(TestCase):
         """Connect C{client} to C{server}; the handshake is still to come."""
         creator = Creator(self.context(False, **(serverContext or {})))
         accepted, dialled = One(server), One(client)
-        port = reactor.listenTCP(0, self.serverFactory(creator, accepted), interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
+        port = listen(self, self.serverFactory(creator, accepted))
         wrap = TLSMemoryBIOFactory if stockClient else TLSWireFactory
         factory = wrap(Creator(self.context(True, **(clientContext or {}))), True, dialled)
         self.addCleanup(accepted.end)
         self.addCleanup(dialled.end)
-        await TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port).connect(factory)
+        await connect(port, factory)
         await server.made
 
 
@@ -275,6 +273,22 @@ class Pump:
     stopProducing = pauseProducing
 
 
+class Pauses:
+    """A producer that tells when it is first paused."""
+
+    def __init__(self, paused: Deferred[None]) -> None:
+        self._paused = paused
+
+    def pauseProducing(self) -> None:
+        if not self._paused.called:
+            self._paused.callback(None)
+
+    def resumeProducing(self) -> None:
+        pass
+
+    stopProducing = resumeProducing
+
+
 class TLS13Tests(SharedTests, Loopback):
     """Our transport, TLS 1.3."""
 
@@ -342,7 +356,7 @@ class OursOnly:
         await self.connected(server, client)
         await client.shaken
         client.transport.write(BULK)
-        Wire.loseWriteConnection(client.transport)
+        client.transport.transport.loseWriteConnection()
         server.transport.write(BULK)
         await server.readEnded
         self.assertFalse(server.transport.cleanEnd)
@@ -375,12 +389,10 @@ class OursOnly:
         server, client = Recorder(), Recorder()
         creator = Creator(self.context(False))
         accepted, dialled = One(server), One(client)
-        port = reactor.listenTCP(0, self.serverFactory(creator, accepted), interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
+        port = listen(self, self.serverFactory(creator, accepted))
         self.addCleanup(accepted.end)
         self.addCleanup(dialled.end)
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
-        await endpoint.connect(dialled)
+        await connect(port, dialled)
         client.transport.write(b"\x01\x00\x00\x00\x00\xcd")
         error = await server.lost
         self.assertIsInstance(error, SSL.Error)
@@ -439,12 +451,10 @@ class WireTests(TestCase):
     async def connected(self, server: Recorder, client: Recorder) -> None:
         """Connect two wires."""
         accepted, dialled = One(server), One(client)
-        port = reactor.listenTCP(0, WireFactory(accepted), interface="127.0.0.1")
-        self.addCleanup(port.stopListening)
+        port = listen(self, accepted)
         self.addCleanup(accepted.end)
         self.addCleanup(dialled.end)
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
-        await endpoint.connect(WireFactory(dialled))
+        await connect(port, dialled)
         await server.made
 
     async def test_bulkAndHalfClose(self) -> None:
@@ -469,10 +479,13 @@ class WireTests(TestCase):
         server, client = Recorder(), Recorder()
         await self.connected(server, client)
         server.transport.pauseProducing()
-        sent = b"".join(self._piece(client, number) for number in range(3000))
-        self.assertGreater(client.transport.unsent, 0)
+        queued: Deferred[None] = Deferred()
+        client.transport.registerProducer(Pauses(queued), True)
+        sent = bytearray()
+        while not queued.called:
+            sent += self._piece(client, len(sent))
         server.transport.resumeProducing()
-        sent += self._piece(client, 3000)
+        sent += self._piece(client, len(sent))
         await server.upTo(len(sent))
         self.assertEqual(server.received, sent)
 
@@ -505,8 +518,8 @@ class HostilePeerTests(Loopback):
         await client.shaken
         client.transport.pauseProducing()
         server.transport._answered = MOST_ANSWERS
-        server.transport._queued += 1  # as though the kernel took no more
-        server.transport._queue.append(b"x")
+        server.transport.transport._queue.append(b"x")  # as though the kernel took no more
+        server.transport.transport._queued += 1
         tls = client.transport.connection
         tls.renegotiate()
         try:

@@ -10,6 +10,7 @@ from appliance.config.model.addresses import (
     SocketRole,
     UnixAddress,
 )
+from appliance.config.model.console import RUNTIME_CONTROL, ConsoleConfig
 from appliance.config.model.problems import (
     NOWHERE,
     About,
@@ -34,10 +35,12 @@ from appliance.config.model.sections import (
     Timeouts,
     TitleRule,
 )
+from appliance.config.model.status import StatusConfig
 from appliance.config.model.trust import (
     KeyPermissions,
     NameRule,
     OCSPConfig,
+    Profile,
     TLSConfig,
     TLSVersion,
 )
@@ -49,6 +52,7 @@ from appliance.config.model.whole import (
 
 __all__ = [
     "NOWHERE",
+    "RUNTIME_CONTROL",
     "About",
     "Address",
     "AuditConfig",
@@ -56,6 +60,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "ConnectConfig",
+    "ConsoleConfig",
     "Dicom",
     "DicomConfig",
     "Failover",
@@ -69,12 +74,14 @@ __all__ = [
     "OCSPConfig",
     "Preface",
     "Problem",
+    "Profile",
     "RouteRule",
     "Said",
     "SectionConfig",
     "Severity",
     "SocketOption",
     "SocketRole",
+    "StatusConfig",
     "TLSConfig",
     "TLSVersion",
     "Timeouts",

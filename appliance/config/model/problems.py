@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from appliance.config.model.sections import SectionConfig
 
 
 @frozen(order=True)
@@ -83,11 +87,17 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; C{problems} says all that is wrong with it."""
+    """The configuration cannot be used; C{problems} says all that is wrong with it.
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    C{sections} are there as far as they could be understood: OpenSSL may have more to say of them.
+    """
+
+    def __init__(
+        self, problems: tuple[Problem, ...], sections: tuple[SectionConfig, ...] = ()
+    ) -> None:
         super().__init__(problems)
         self.problems = problems
+        self.sections = sections
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))

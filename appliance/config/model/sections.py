@@ -122,8 +122,8 @@ class TitleRule:
 class DicomConfig:
     """What a section does with associations; empty tuples are no restriction.
 
-    Titles may be patterns with C{*}. C{allowClasses} and C{denyClasses} are UIDs of SOP classes.
-    Not C{enforced}, a breach of the rules is only told.
+    Titles of rules may be patterns with C{*}. C{allowClasses} and C{denyClasses} are UIDs of SOP
+    classes and names of families. Not C{enforced}, a breach of the rules is only told.
     """
 
     mode: Dicom = Dicom.AUTO

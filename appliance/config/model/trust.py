@@ -24,6 +24,15 @@ class TLSVersion(IntEnum):
         return self.name.replace("_", ".")
 
 
+class Profile(Enum):
+    """A TLS profile of DICOM (C{tlsProfile}); what each says is in L{appliance.config.profiles}."""
+
+    MODIFIED = "bcp195-modified"
+    BCP195 = "bcp195"
+    EXTENDED = "extended"
+    NON_DOWNGRADING = "non-downgrading"
+
+
 class KeyPermissions(Enum):
     """What to do about private keys that others can read (C{keyPermissions})."""
 
@@ -63,7 +72,8 @@ class TLSConfig:
 
     C{certWhere}, C{keyWhere} and C{caWhere} are where the names were written, for messages, and
     C{places} where the options were whose values only OpenSSL can judge. C{options} and
-    C{clearOptions} are OpenSSL's C{SSL_OP_} flags to set and to leave unset.
+    C{clearOptions} are OpenSSL's C{SSL_OP_} flags to set and to leave unset. C{profile} says what
+    holds where C{ciphers} and C{ciphersuites} say nothing, and what they must keep to.
     C{sni} is the name a client asks for: empty for none, C{None} for the host it connects to.
     C{requestCert} asks for a certificate without needing one, C{verifyIfSent} checks the chain of
     one that was sent, and C{forgives} lets a peer that fails the checks end its handshake (it is
@@ -107,6 +117,7 @@ class TLSConfig:
     signatureAlgorithms: str | None = None
     forgives: bool = False
     keyPermissions: KeyPermissions = KeyPermissions.WARN
+    profile: Profile | None = None
 
     @property
     def verifies(self) -> bool:

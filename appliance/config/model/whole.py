@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from appliance.config.model.problems import Problem
+from appliance.config.model.console import ConsoleConfig
+from appliance.config.model.problems import NOWHERE, Problem, Where
 from appliance.config.model.sections import SectionConfig
+from appliance.config.model.status import StatusConfig
 
 
 @frozen
@@ -13,7 +15,8 @@ class AuditConfig:
     """Where audit messages go: C{protocol} is C{"udp"}, C{"tcp"} or C{"tls"}.
 
     C{spool} is the directory that keeps what cannot be sent at once, at most C{spoolSize} bytes.
-    C{caFile}, C{cert} and C{key} are for TLS. C{source} is the audit source's id.
+    C{caFile}, C{cert} and C{key} are for TLS. C{source} is the audit source's id. The last ones
+    are where options were written, for messages.
     """
 
     host: str
@@ -25,6 +28,14 @@ class AuditConfig:
     spool: str | None = None
     spoolSize: int = 16 * 1024 * 1024
     source: str = "butterfly-tls"
+    where: Where = field(default=NOWHERE, eq=False)
+    caWhere: Where = field(default=NOWHERE, eq=False)
+    certWhere: Where = field(default=NOWHERE, eq=False)
+    keyWhere: Where = field(default=NOWHERE, eq=False)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port} ({self.protocol})"
 
 
 @frozen
@@ -51,6 +62,8 @@ class GlobalConfig:
     stateDirectory: str | None = None
     journal: str | None = None
     audit: AuditConfig | None = None
+    status: StatusConfig | None = None
+    console: ConsoleConfig = field(factory=ConsoleConfig)
     environment: tuple[tuple[str, str], ...] = ()
 
 

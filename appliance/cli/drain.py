@@ -1,0 +1,26 @@
+"""Let a section of the running appliance take no new connections, or let it do so again.
+
+Those that are open go on. It is forgotten at a restart.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from appliance.cli.asking import addJSON, addSocket, once
+
+SUMMARY = "let a section take no new connections"
+
+
+def addArguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    add = parser.add_argument
+    add("section", metavar="SECTION", nargs="+", help="its name, or 'all'")
+    add("--undo", action="store_true", help="let it take new connections again")
+    addSocket(parser)
+    addJSON(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Drain, print what came of it, and return the exit status."""
+    return once("drain", arguments, ["undrain" if arguments.undo else "drain", *arguments.section])

@@ -1,0 +1,1 @@
+"""How an administrator sees and steers the running appliance: one set of commands, three faces."""

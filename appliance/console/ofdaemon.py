@@ -1,0 +1,170 @@
+"""The operator of a real appliance: what commands ask for, put into what the daemon offers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from attrs import frozen
+
+from appliance.config.model import ConfigError, Problem
+from appliance.console.operator import Connection, Echo, Mode, Reloaded
+from appliance.daemon import Daemon
+from appliance.events import Configured, Event, Events, Refused, Warned
+from appliance.health.result import Result, State
+from appliance.logs.listener import LogListener
+from appliance.section import Section, settingsFor
+from appliance.section.checks import Checks
+from appliance.section.reading import load
+from appliance.status.document import Document
+
+TAIL: Final = 1024 * 1024
+"""Bytes at the end of the journal that are looked at."""
+
+
+@frozen
+class DaemonOperator:
+    """Steers C{daemon}, whose events go to C{events} and whose log is C{log}.
+
+    C{read} gives all that is known of it.
+    """
+
+    daemon: Daemon
+    events: Events
+    log: LogListener
+    read: Callable[[], Document]
+    reactor: Any
+
+    # --- what is there ---------------------------------------------------------------------
+
+    def status(self) -> Document:
+        """See L{Operator.status<appliance.console.operator.Operator.status>}; so for all."""
+        return self.read()
+
+    @property
+    def level(self) -> int:
+        """What is logged of no section."""
+        return self.log.level
+
+    def modes(self) -> Mapping[str, Mode]:
+        """The sections that serve."""
+        return {
+            str(section.name): Mode(
+                section.draining, self.log.levels.get(str(section.name), self.log.level)
+            )
+            for section in self.daemon.sections
+        }
+
+    async def connections(self) -> Sequence[Connection]:
+        """The connections of all processes."""
+        return [
+            Connection(
+                each.connection,
+                each.section,
+                each.client,
+                each.backend or "",
+                each.seconds,
+                each.sentToTLS,
+                each.sentToSocket,
+            )
+            for each in await self.daemon.connectionsNow()
+        ]
+
+    def journal(self, count: int) -> Sequence[Mapping[str, Any]] | None:
+        """The last entries of the journal, as far as they are near its end."""
+        config = self.daemon.config
+        path = None if config is None else config.process.journal
+        return None if path is None else lastEntries(path, count)
+
+    # --- what is done ----------------------------------------------------------------------
+
+    async def close(self, connection: str) -> bool:
+        """End a connection, wherever it is."""
+        return bool(await self.daemon.closeConnection(connection))
+
+    def drain(self, section: str | None, draining: bool) -> None:
+        """Take no new connections, or take them again."""
+        if draining:
+            self.daemon.drain(section)
+        else:
+            self.daemon.undrain(section)
+
+    def setLevel(self, level: int, section: str | None) -> None:
+        """Show log lines up to C{level}."""
+        self.daemon.setLevel(level, section)
+
+    def reload(self) -> Reloaded:
+        """Read the configuration again, and hear what is announced of it."""
+        heard: list[Event] = []
+        forget = self.events.subscribe(heard.append)
+        try:
+            self.daemon.reload()
+        finally:
+            forget()
+        warnings = tuple(each.text for each in heard if isinstance(each, Warned))
+        refused = [each for each in heard if isinstance(each, Refused)]
+        problems = tuple(text for each in refused for text in each.problems)
+        accepted = any(isinstance(each, Configured) for each in heard) and not refused
+        return Reloaded(accepted, problems, warnings)
+
+    def check(self) -> Sequence[Problem]:
+        """What is wrong with the file as it is now; no socket is opened."""
+        config = self.daemon.config
+        if config is None:
+            return ()
+        try:
+            fresh = load(config.path)
+        except ConfigError as error:
+            return error.problems
+        found = list(fresh.warnings)
+        for section in fresh.sections:
+            found += settingsFor(section, datetime.now(UTC), self.daemon.passphrases)[1]
+        return found
+
+    async def echo(self, section: str, backend: str | None) -> Sequence[Echo]:
+        """Ask a section's backends, on the way that its clients take."""
+        found: list[Echo] = []
+        for each in self.daemon.sections:
+            if each.name == section:
+                found += await self._echo(each, backend)
+        return found
+
+    async def _echo(self, section: Section, backend: str | None) -> Sequence[Echo]:
+        checks = Checks(self.reactor, section.settings, self.daemon.learnt)
+        found: list[Echo] = []
+        for asked in checks.asked:
+            targets = await asked.backend.targets()
+            if not targets and backend in (None, asked.name):
+                found.append(Echo(asked.name, UNKNOWN))
+            for target in targets:
+                if backend in (None, asked.name, str(target)):
+                    result = await checks.probe(target, asked.routed).ask()
+                    found.append(Echo(str(target), result))
+        return found
+
+
+UNKNOWN: Final = Result(
+    State.UNREACHABLE, "the name cannot be resolved", "check it with 'getent hosts'"
+)
+
+
+def lastEntries(path: str, count: int) -> list[Mapping[str, Any]]:
+    """The last C{count} lines of the journal at C{path} that can be read. Raises C{OSError}."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - TAIL))
+        lines = file.read(TAIL).split(b"\n")
+    # The first may be the rest of one.
+    found = map(_entry, lines if size <= TAIL else lines[1:])
+    return [entry for entry in found if entry is not None][-count:]
+
+
+def _entry(line: bytes) -> Mapping[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None

@@ -1,0 +1,100 @@
+"""What commands may do to the appliance, and nothing else.
+
+Commands know this protocol alone: neither the daemon behind it nor who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from appliance.config.model import Problem
+from appliance.health.result import Result
+from appliance.status.document import Document
+
+
+@frozen
+class Connection:
+    """One connection that is open now; C{seconds} is its age, C{backend} empty until there is one.
+
+    C{sentToTLS} and C{sentToSocket} are bytes so far.
+    """
+
+    id: str
+    section: str
+    client: str
+    backend: str
+    seconds: float
+    sentToTLS: int
+    sentToSocket: int
+
+
+@frozen
+class Mode:
+    """What administrators may change about a section: not in its file, and gone at a restart.
+
+    C{level} is the highest level of its log lines that are shown.
+    """
+
+    draining: bool
+    level: int
+
+
+@frozen
+class Reloaded:
+    """What came of a reload; C{problems} are those of a configuration that was refused."""
+
+    accepted: bool
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@frozen
+class Echo:
+    """What a backend of a section answered to a C-ECHO; C{name} is how it is spelled."""
+
+    name: str
+    result: Result
+
+
+class Operator(Protocol):
+    """The appliance as its administrators have it before them."""
+
+    def status(self) -> Document:
+        """All that is known now."""
+
+    @property
+    def level(self) -> int:
+        """The highest level of log lines about no section that are shown."""
+
+    def modes(self) -> Mapping[str, Mode]:
+        """The sections that serve, in the order of the configuration."""
+
+    async def connections(self) -> Sequence[Connection]:
+        """The connections that are open now, of all processes."""
+
+    async def close(self, connection: str) -> bool:
+        """End a connection; false when there is none of that id."""
+
+    def drain(self, section: str | None, draining: bool) -> None:
+        """Take no new connections in a section, or in all, or take them again."""
+
+    def reload(self) -> Reloaded:
+        """Read the configuration again; a bad one changes nothing."""
+
+    def check(self) -> Sequence[Problem]:
+        """What is wrong with the configuration as the file has it now; nothing is changed."""
+
+    async def echo(self, section: str, backend: str | None) -> Sequence[Echo]:
+        """Ask a section's backends, or one of them, for a C-ECHO."""
+
+    def setLevel(self, level: int, section: str | None) -> None:
+        """Show log lines up to C{level}, of a section or of the process and all sections."""
+
+    def journal(self, count: int) -> Sequence[Mapping[str, Any]] | None:
+        """The last C{count} entries of the journal, the oldest first; C{None} without a journal.
+
+        Raises C{OSError} when it cannot be read.
+        """

@@ -1,0 +1,162 @@
+"""The commands that show how the appliance is: its sections, backends and certificates."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Any, Final
+
+from appliance import __version__
+from appliance.console.answer import Answer
+from appliance.console.operator import Mode, Operator
+from appliance.console.tables import facts, paragraphs, shown, table
+from appliance.events import Health
+from appliance.status.document import Certificate, Document, Level, Section
+from appliance.status.plain import plain
+from appliance.status.verdict import EXPIRES_SOON, headline
+from appliance.status.words import duration, moment, number, size
+
+_ALERTS: Final = {Level.WELL: "", Level.ATTENTION: "attention: ", Level.TROUBLE: "trouble: "}
+
+
+async def status(operator: Operator, _words: Sequence[str]) -> Answer:
+    """How everything is, in one screen."""
+    document, modes = operator.status(), operator.modes()
+    rows = [
+        (
+            state(each, modes),
+            each.name,
+            each.addresses,
+            backendsUp(each),
+            each.connections,
+            each.associations,
+            _daysLeft(each.certificate),
+        )
+        for each in document.sections
+    ]
+    head = ("STATE", "SECTION", "LISTENS", "BACKENDS", "CONNECTIONS", "ASSOCIATIONS", "CERTIFICATE")
+    text = paragraphs("\n".join(verdict(document, modes)), process(document), table(head, rows))
+    return Answer({**plain(document), "draining": draining(modes)}, text)
+
+
+def draining(modes: Mapping[str, Mode]) -> list[str]:
+    """The sections that were told to drain."""
+    return [name for name, mode in modes.items() if mode.draining]
+
+
+def verdict(document: Document, modes: Mapping[str, Mode]) -> Iterator[str]:
+    """What is wrong, line by line, or that nothing is."""
+    drained = draining(modes)
+    if not document.troubles and not drained:
+        yield f"{headline(document)}."
+    for name in drained:
+        yield shown(f"attention: [{name}] takes no new connections, as 'drain' was told")
+    for trouble in document.troubles:
+        yield f"{_ALERTS[trouble.level]}{shown(trouble.what)}"
+        if trouble.advice:
+            yield f"  next: {shown(trouble.advice)}"
+
+
+def process(document: Document) -> str:
+    """The process in one line."""
+    it = document.process
+    since = f"{document.state.value} for {duration(document.at - it.started)}"
+    workers = f"{it.workers} of {number(it.workersWanted, 'worker')}" if it.workersWanted else ""
+    parts = (f"Butterfly-TLS {it.version}", since, workers, it.openssl)
+    return shown(", ".join(filter(None, parts)))
+
+
+def state(section: Section, modes: Mapping[str, Mode]) -> str:
+    """What a section does, in one word."""
+    mode = modes.get(section.name)
+    if mode is None or not section.serving:
+        return "leaving"
+    return "draining" if mode.draining else "serving"
+
+
+def backendsUp(section: Section) -> str:
+    """How many of a section's backends may be tried."""
+    # Nobody has found those of unknown health to be down.
+    up = sum(backend.health is not Health.DOWN for backend in section.backends)
+    return f"{up} of {len(section.backends)} up" if section.backends else ""
+
+
+def _daysLeft(certificate: Certificate | None) -> str:
+    if certificate is None:
+        return ""
+    return "expired" if certificate.daysLeft < 0 else number(certificate.daysLeft, "day")
+
+
+async def sections(operator: Operator, _words: Sequence[str]) -> Answer:
+    """Each section with its addresses and its counts."""
+    modes = operator.modes()
+    data: list[dict[str, Any]] = []
+    rows = []
+    for each in operator.status().sections:
+        mode = modes.get(each.name)
+        level = None if mode is None else mode.level
+        data.append({**plain(each), "state": state(each, modes), "level": level})
+        rows.append(
+            (
+                *(state(each, modes), each.name, each.addresses, each.targets),
+                *(each.connections, each.connectionsTotal),
+                each.associations + sum(each.outcomes.values()),
+                *(size(each.bytesToBackend), size(each.bytesToClient)),
+            )
+        )
+    head = ("STATE", "SECTION", "LISTENS", "PASSES ON TO", "NOW", "CONNECTIONS", "ASSOCIATIONS")
+    return Answer(data, table((*head, "TO BACKEND", "TO CLIENT"), rows))
+
+
+async def backends(operator: Operator, _words: Sequence[str]) -> Answer:
+    """Each backend with its state, since when, and why."""
+    document = operator.status()
+    data: list[dict[str, Any]] = []
+    rows = []
+    for section in document.sections:
+        for each in section.backends:
+            data.append({"section": section.name, **plain(each)})
+            check = each.check
+            rows.append(
+                (
+                    *(each.health.value, section.name, each.name),
+                    "" if each.since is None else duration(document.at - each.since),
+                    "" if check is None else f"{check.kind} {duration(check.seconds)}",
+                    "" if check is None else f"{duration(document.at - check.at)} ago",
+                    "; ".join(filter(None, (each.why, each.advice))),
+                )
+            )
+    head = ("STATE", "SECTION", "BACKEND", "FOR", "CHECK", "WHEN", "WHY")
+    return Answer(data, table(head, rows) or "No backend is known.")
+
+
+async def certificates(operator: Operator, _words: Sequence[str]) -> Answer:
+    """The certificate of each section, and for how long it is good."""
+    data: list[dict[str, Any]] = []
+    rows = []
+    for section in operator.status().sections:
+        found = section.certificate
+        if found is not None:
+            data.append({"section": section.name, **plain(found)})
+            expires = "" if found.notAfter is None else moment(found.notAfter)
+            rows.append((_good(found), section.name, found.daysLeft, expires, found.subject))
+    head = ("STATE", "SECTION", "DAYS LEFT", "EXPIRES", "SUBJECT")
+    return Answer(data, table(head, rows) or "No section shows a certificate.")
+
+
+def _good(certificate: Certificate) -> str:
+    if certificate.daysLeft < 0:
+        return "expired"
+    return "soon" if certificate.daysLeft < EXPIRES_SOON else "good"
+
+
+async def version(operator: Operator, _words: Sequence[str]) -> Answer:
+    """What it is, and what it runs on."""
+    data = {
+        "butterfly-tls": __version__,
+        "python": platform.python_version(),
+        "twisted": metadata.version("Twisted"),
+        "openssl": operator.status().process.openssl,
+    }
+    return Answer(data, facts(list(data.items())))

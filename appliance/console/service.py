@@ -1,0 +1,161 @@
+"""Puts the console together as the configuration asks: the control socket, and the shell by SSH.
+
+Everything that can fail does so in L{consoleFor}, while the process has all its rights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from attrs import define
+from twisted.application.service import Service
+
+from appliance.config.model import (
+    RUNTIME_CONTROL,
+    Config,
+    ConfigError,
+    ConsoleConfig,
+    Problem,
+    Severity,
+    UnixAddress,
+    Where,
+)
+from appliance.console.control import FACE, ControlFactory
+from appliance.console.desk import Desk
+from appliance.console.doors import Door, Owner, listenAt
+from appliance.events import ConsoleRefused, Warned
+
+_RUNTIME: Final = "RUNTIME_DIRECTORY"
+"""What systemd calls its directory in the environment; several have a colon between them."""
+
+_LONGEST_PATH: Final = 107
+"""Bytes of the path of a unix socket (unix(7))."""
+
+
+@define(eq=False)
+class Console(Service):
+    """The doors of the console; C{ends} let those go who are in."""
+
+    reactor: Any
+    doors: tuple[Door, ...]
+    ends: tuple[Callable[[], None], ...]
+
+    def startService(self) -> None:
+        """Let people in."""
+        super().startService()
+        for door in self.doors:
+            door.open(self.reactor)
+
+    def stopService(self) -> None:
+        """Let nobody in any more, and everybody go."""
+        super().stopService()
+        for door in self.doors:
+            door.close()
+        for end in self.ends:
+            end()
+
+
+def consoleFor(
+    reactor: Any,
+    config: Config,
+    desk: Desk,
+    environment: Mapping[str, str],
+    python: Mapping[str, Any],
+) -> Console:
+    """The console that C{config} asks for, its sockets open. Raises L{ConfigError}.
+
+    C{python} are the names that a Python prompt starts with.
+    """
+    process, wanted = config.process, config.process.console
+    building = _Building(reactor, desk, (process.setuid, wanted.group or process.setgid))
+    path = controlPath(wanted, environment)
+    if path is not None:
+        building.control(path, wanted)
+    if wanted.manhole is not None:
+        building.shell(wanted, python if wanted.python else None)
+    if any(problem.fatal for problem in building.problems):
+        for door in building.doors:
+            door.close()
+        raise ConfigError(tuple(building.problems))
+    for problem in building.problems:
+        desk.events.publish(Warned(str(problem)))
+    return Console(reactor, tuple(building.doors), tuple(building.ends))
+
+
+def controlPath(wanted: ConsoleConfig, environment: Mapping[str, str]) -> str | None:
+    """Where the control socket is to be, if anywhere."""
+    if wanted.control != RUNTIME_CONTROL:
+        return wanted.control
+    directory, _, _ = environment.get(_RUNTIME, "").partition(":")
+    return f"{directory}/control" if directory else None
+
+
+class _Building:
+    """A console that is being put together; C{problems} is all that is wrong with it."""
+
+    def __init__(self, reactor: Any, desk: Desk, owner: Owner) -> None:
+        self.problems: list[Problem] = []
+        self.doors: list[Door] = []
+        self.ends: list[Callable[[], None]] = []
+        self._reactor = reactor
+        self._desk = desk
+        self._owner = owner
+
+    def control(self, path: str, wanted: ConsoleConfig) -> None:
+        """Open the control socket."""
+        if len(path.encode()) > _LONGEST_PATH:
+            expected = f"one of at most {_LONGEST_PATH} bytes for a unix socket"
+            self._wrong(wanted.controlWhere, f"{path} is too long", expected, option="control")
+            return
+        factory = ControlFactory(self._reactor, self._desk)
+        listeners, problems = listenAt(
+            UnixAddress(path), self._owner, wanted.controlWhere, "control"
+        )
+        self.problems += problems
+        self.doors.append(Door(tuple(listeners), factory, self._closed(FACE)))
+        self.ends.append(factory.endAll)
+
+    def shell(self, wanted: ConsoleConfig, python: Mapping[str, Any] | None) -> None:
+        """Open the shell."""
+        # Only here: it takes time and memory that others can do without.
+        from appliance.console.ssh.factory import ConsoleFactory
+        from appliance.console.ssh.keys import KeyFileError, readAuthorized, readHostKey
+
+        keys, hostKeyFile, address = str(wanted.keys), str(wanted.hostKey), wanted.manhole
+        assert address is not None  # noqa: S101  # who calls has looked
+        try:
+            hostKey = readHostKey(hostKeyFile)
+        except KeyFileError as error:
+            self._wrong(wanted.hostKeyWhere, *error.words, option="manholeHostKey")
+            return
+        try:
+            found, unusable = readAuthorized(keys)
+        except KeyFileError as error:
+            self._wrong(wanted.keysWhere, *error.words, option="manholeKeys")
+            return
+        for each in unusable:
+            self._tell(Where(keys, each.line), f"this line lets nobody in: {each.why}")
+        if not found:
+            self._tell(wanted.keysWhere, f"there is no key in {keys}: nobody can log in")
+        factory = ConsoleFactory(
+            self._reactor, self._desk, hostKey, lambda: readAuthorized(keys)[0], python
+        )
+        listeners, problems = listenAt(address, self._owner, wanted.manholeWhere, "manhole")
+        self.problems += problems
+        self.doors.append(Door(tuple(listeners), factory, self._closed("ssh")))
+        self.ends.append(factory.endAll)
+
+    def _closed(self, face: str) -> Callable[[str], None]:
+        def closed(why: str) -> None:
+            self._desk.events.publish(ConsoleRefused(face, "everybody for a while", why))
+
+        return closed
+
+    def _wrong(
+        self, where: Where, found: str, expected: str = "", advice: str = "", option: str = ""
+    ) -> None:
+        self.problems.append(Problem(Severity.ERROR, where, found, expected, advice, option=option))
+
+    def _tell(self, where: Where, found: str) -> None:
+        self.problems.append(Problem(Severity.WARNING, where, found, option="manholeKeys"))

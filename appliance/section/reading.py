@@ -1,0 +1,22 @@
+"""Reads a configuration, and when it cannot be used lets OpenSSL have its say as well.
+
+What OpenSSL thinks of ciphers or groups does not depend on what else is wrong, so that people hear
+of everything in one go. Nothing here opens a certificate or a key.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from appliance.config import build
+from appliance.config.model import Config, ConfigError
+from appliance.tls.profiles import objections
+
+
+def load(path: str) -> Config:
+    """The configuration in the file at C{path}. Raises L{ConfigError} with all problems."""
+    try:
+        return build.load(path)
+    except ConfigError as error:
+        more = (objections(each.name, each.where, each.tls) for each in error.sections)
+        raise ConfigError((*error.problems, *chain.from_iterable(more))) from None

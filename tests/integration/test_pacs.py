@@ -1,0 +1,275 @@
+"""Real archives behind the appliance: watched, failed over, and every association accounted for."""
+
+from __future__ import annotations
+
+import json
+import signal
+import ssl
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.cli.child import Child, running
+from tests import objects
+from tests.integration.appliance import READY, keyPair, section, serving
+from tests.integration.test_dicom import client, received, storescp, tool
+from tests.peers import awaitListener, freePort, program
+
+pytestmark = pytest.mark.real
+
+WATCHED = ("healthCheck = echo", "healthInterval = 1", "healthTimeout = 1", "healthFall = 2")
+CLEAN = "calledAET = ARCHIVE"
+
+
+@contextmanager
+def orthanc(directory: Path, port: int | None = None) -> Iterator[tuple[Child, int, int]]:
+    """Orthanc, its DICOM port and its HTTP port; it stores below C{directory}."""
+    port, web = port or freePort(), freePort()
+    home = directory / "orthanc"
+    home.mkdir(exist_ok=True)
+    settings = {
+        "StorageDirectory": str(home),
+        "IndexDirectory": str(home),
+        "DicomAet": "ARCHIVE",
+        "DicomPort": port,
+        "DicomCheckCalledAet": True,
+        "HttpPort": web,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": False,
+    }
+    path = directory / "orthanc.json"
+    path.write_text(json.dumps(settings))
+    with running("Orthanc", [program("Orthanc"), str(path)], directory) as child:
+        child.waitFor("Orthanc has started", READY)
+        awaitListener(port)
+        yield child, port, web
+
+
+@contextmanager
+def dcmqrscp(directory: Path) -> Iterator[tuple[Child, int]]:
+    """Dcmtk's archive, and its port."""
+    port = freePort()
+    store = directory / "archive"
+    store.mkdir()
+    path = directory / "dcmqrscp.cfg"
+    path.write_text(
+        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nARCHIVE {store} RW (100, 1024mb) ANY\nAETable END\n"
+    )
+    argv = [program("dcmqrscp"), "-v", "-c", str(path)]
+    with running("dcmqrscp", argv, directory) as child:
+        awaitListener(port)
+        yield child, port
+
+
+def instances(web: int) -> int:
+    """How many objects Orthanc says that it has."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{web}/statistics") as answer:
+        return int(json.load(answer)["CountInstances"])
+
+
+def journal(directory: Path) -> list[dict[str, Any]]:
+    """The lines of the journal."""
+    return [json.loads(line) for line in (directory / "journal").read_text().splitlines()]
+
+
+def state(child: Child, port: int, word: str) -> None:
+    """Return when the appliance says that the backend is C{word}, and print how long it took."""
+    began = time.monotonic()
+    child.waitFor(rf"backend 127\.0\.0\.1:{port} is {word} ", READY)
+    print(f"backend is {word}: {time.monotonic() - began:.2f} s")
+
+
+class TestArchives:
+    """Stores and checks, counted on both sides."""
+
+    def test_orthanc(self, tmp_path: Path) -> None:
+        """What the journal says is what Orthanc has; stopped and started again it is noticed."""
+        keyPair(tmp_path)
+        port, behind = freePort(), freePort()
+        study = objects.write(tmp_path / "study", 20, 65536)
+        text = f"journal = journal\n{section(port, behind, CLEAN, *WATCHED)}"
+        with serving(tmp_path, text) as child:
+            with orthanc(tmp_path, behind) as (_, _, web):
+                state(child, behind, "up")
+                tool("storescu", port, *study, options=("+tla", "-ic", "-aec", "ARCHIVE"))
+                assert instances(web) == 20
+            state(child, behind, "down")
+            refused = client("echoscu", port, options=("+tla", "-ic", "-aec", "ARCHIVE"))
+            assert "Temporary Congestion" in refused.stdout
+            with orthanc(tmp_path, behind):
+                state(child, behind, "up")
+                tool("echoscu", port, options=("+tla", "-ic", "-aec", "ARCHIVE"))
+        stored, declined, echoed = journal(tmp_path)
+        (stores,) = stored["operations"]
+        assert (stores["operation"], stores["requests"]) == ("C-STORE", 20)
+        assert stores["statuses"] == {"0000H": 20}
+        assert stores["bytes"] == sum(dataSetSize(path) for path in study)
+        assert (stored["outcome"], stored["called"]) == ("released", "ARCHIVE")
+        assert declined["outcome"] == "declined"
+        assert echoed["operations"][0]["operation"] == "C-ECHO"
+
+    def test_orthancRefusesOurTitle(self, tmp_path: Path) -> None:
+        """An archive that does not know the title lives: it is degraded, with what to check."""
+        keyPair(tmp_path)
+        with (
+            orthanc(tmp_path) as (_, behind, _),
+            serving(tmp_path, section(freePort(), behind, "calledAET = WRONG", *WATCHED)) as child,
+        ):
+            child.waitFor(r"is degraded .*called AE title.*calledAET", READY)
+
+    def test_dcmqrscp(self, tmp_path: Path) -> None:
+        """An archive that is asked and stored to; its log has nothing but clean associations."""
+        keyPair(tmp_path)
+        port = freePort()
+        study = objects.write(tmp_path / "study", 5, 65536)
+        with (
+            dcmqrscp(tmp_path) as (archive, behind),
+            serving(
+                tmp_path, f"journal = journal\n{section(port, behind, CLEAN, *WATCHED)}"
+            ) as child,
+        ):
+            state(child, behind, "up")
+            named = ("+tla", "-ic", "-aec", "ARCHIVE")
+            tool("storescu", port, *study, options=named)
+            asked = (*named, "-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID")
+            tool("findscu", port, options=asked)
+            assert "Abort" not in "\n".join(archive.lines)
+        stored, found = journal(tmp_path)
+        assert stored["operations"][0]["statuses"] == {"0000H": 5}
+        assert found["operations"][0]["operation"] == "C-FIND"
+        assert found["operations"][0]["statuses"] == {"0000H": 1}
+
+    def test_hungAndResumed(self, tmp_path: Path) -> None:
+        """A PACS that stands still is down, and up again when it goes on; checks do not pile up."""
+        keyPair(tmp_path)
+        with (
+            storescp(tmp_path) as (pacs, behind),
+            serving(tmp_path, section(freePort(), behind, CLEAN, *WATCHED)) as child,
+        ):
+            state(child, behind, "up")
+            pacs.process.send_signal(signal.SIGSTOP)
+            try:
+                state(child, behind, "down")
+            finally:
+                pacs.process.send_signal(signal.SIGCONT)
+            state(child, behind, "up")
+
+    def test_cleanLog(self, tmp_path: Path) -> None:
+        """A PACS's own log shows our checks as associations that are released."""
+        keyPair(tmp_path)
+        with (
+            storescp(tmp_path) as (pacs, behind),
+            serving(tmp_path, section(freePort(), behind, CLEAN, *WATCHED)),
+        ):
+            for _ in range(3):
+                pacs.waitFor("Association Release", READY)
+            log = "\n".join(pacs.lines)
+        assert log.count("Association Received") - log.count("Association Release") in (0, 1)
+        assert "Abort" not in log
+
+
+class TestFailover:
+    """Two archives, one of which dies and comes back in the middle of a study."""
+
+    def test_studyOf500(self, tmp_path: Path) -> None:
+        """No object that was acknowledged is missing, and each association is accounted for."""
+        pytest.importorskip("pynetdicom")
+        keyPair(tmp_path)
+        port, first, second = freePort(), freePort(), freePort()
+        study = objects.write(tmp_path / "study", 500, 4096)
+        more = (f"connect = 127.0.0.1:{second}", CLEAN, *WATCHED)
+        (tmp_path / "second").mkdir()
+        text = f"journal = journal\n{section(port, first, *more)}"
+        with (
+            storescp(tmp_path / "second", port=second),
+            serving(tmp_path, text) as child,
+        ):
+            sender = Sender(port)
+            with storescp(tmp_path, port=first) as (pacs, _):
+                state(child, first, "up")
+                sender.send(study[:150])
+                sender.send(study[150:200], between=lambda done: done == 20 and kill(pacs))
+            state(child, first, "down")
+            sender.send(study[200:350])
+            with storescp(tmp_path, port=first):
+                state(child, first, "up")
+                sender.send(study[350:])
+                there = received(tmp_path)
+            there |= received(tmp_path / "second")
+        acknowledged = {objects.digest(path) for path in study}
+        assert sender.acknowledged == set(study)
+        assert acknowledged <= there
+        lines = journal(tmp_path)
+        assert len(lines) == sender.associations
+        stored = Counter(line["backend"] for line in lines if line["operations"])
+        assert len(stored) == 2
+        statuses = [
+            count
+            for line in lines
+            for operation in line["operations"]
+            for status, count in operation["statuses"].items()
+            if status == "0000H"
+        ]
+        assert sum(statuses) >= len(study)
+        outcomes = Counter(line["outcome"] for line in lines)
+        print(f"associations: {dict(outcomes)}, by backend {dict(stored)}")
+        assert outcomes["cut by the backend"] == 1
+
+
+def kill(pacs: Child) -> None:
+    """End C{pacs} without a warning."""
+    pacs.process.kill()
+    pacs.process.wait()
+
+
+class Sender:
+    """Sends objects through the appliance, again where they were not acknowledged."""
+
+    def __init__(self, port: int) -> None:
+        from pynetdicom import AE
+
+        self._port = port
+        self._ae = AE("MODALITY")
+        self._ae.add_requested_context(objects.US_IMAGE, objects.EXPLICIT_LE)
+        self.acknowledged: set[Path] = set()
+        self.associations = 0
+
+    def send(self, paths: list[Path], between: Any = lambda _: None) -> None:
+        """Send C{paths}, at most 50 in an association, until all are acknowledged."""
+        left = list(paths)
+        until = time.monotonic() + 60
+        while left:
+            assert time.monotonic() < until, f"{len(left)} objects were never acknowledged"
+            self._associate(left[:50], between)
+            left = [path for path in left if path not in self.acknowledged]
+
+    def _associate(self, paths: list[Path], between: Any) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        link = self._ae.associate(
+            "127.0.0.1", self._port, ae_title="ARCHIVE", tls_args=(context, None)
+        )
+        self.associations += 1
+        for done, path in enumerate(paths):
+            if not link.is_established:
+                break
+            between(done)
+            answer = link.send_c_store(path)
+            if "Status" in answer and answer.Status == 0:
+                self.acknowledged.add(path)
+        if link.is_established:
+            link.release()
+
+
+def dataSetSize(path: Path) -> int:
+    """The bytes of a Part 10 file that a C-STORE transfers."""
+    data = path.read_bytes()
+    return len(data) - 144 - int.from_bytes(data[140:144], "little")
