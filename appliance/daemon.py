@@ -24,6 +24,7 @@ from appliance.logs.listener import LogListener
 from appliance.logs.sinks import File, Sink, Syslog, terminal
 from appliance.recording import Owner, Records, recordsFor
 from appliance.service import Appliance
+from appliance.status.ledger import Ledger
 from appliance.system.process import ProcessError
 from appliance.system.signals import install
 from appliance.system.workers import Crew
@@ -49,6 +50,7 @@ class Daemon(Appliance):
         self._log = log
         self._words = words
         self._records = Records()
+        self.ledger: Ledger | None = None
         self._hook = Hook(reactor, events)
         events.subscribe(self._hook)
 
@@ -68,6 +70,7 @@ class Daemon(Appliance):
 
             status = statusFor(self._reactor, self._events, process.status, ownerOf(process))
             status(starting())
+            self.ledger = status.ledger
             status.setServiceParent(self)
 
     def record(self, config: Config, owner: Owner = (None, None)) -> None:
@@ -170,6 +173,11 @@ def onlyAtTheStart(before: GlobalConfig, after: GlobalConfig) -> Iterator[str]:
         yield (
             "audit, or one of the options that go with it, has changed: that counts at the next "
             "start only"
+        )
+    if before.console != after.console:
+        yield (
+            f"the console has changed from {before.console} to {after.console}: that counts at the "
+            "next start only"
         )
 
 

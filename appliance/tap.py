@@ -17,6 +17,7 @@ from twisted.python.components import Componentized
 from zope.interface import directlyProvides
 
 from appliance.config.model import Config, ConfigError
+from appliance.console.ofdaemon import attach
 from appliance.daemon import Daemon, crewFor, sinksFor, starting
 from appliance.events import Events, Reading
 from appliance.logs.listener import LogListener, onError, twistedObserver
@@ -107,6 +108,7 @@ def makeService(options: Options) -> Hosted:
         events.publish(Reading(path))
         daemon.record(config, (parent.get("uid"), parent.get("gid")))
         daemon.begin(config)
+        attach(daemon, reactor, events, log, config, os.environ)
     except ConfigError as error:
         problems = "\n".join(map(str, error.problems))
         raise SystemExit(f"{problems}\nConfiguration failed: nothing was started") from None

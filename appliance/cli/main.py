@@ -28,7 +28,14 @@ class Command(Protocol):
         """Do the work and return the exit status."""
 
 
-COMMANDS = ("check", "cert", "echo", "send", "journal", "pacs", "demo", "stunnel")
+COMMANDS = (
+    *("check", "cert", "echo", "send", "pacs", "demo", "journal"),
+    *("status", "top", "reload", "drain", "close", "ask", "probe", "hostkey"),
+    "stunnel",
+)
+
+PLUGINS = {"probe": 3}
+"""Commands of which monitoring takes an exit status of 2 for something else, and what they say."""
 
 FOREIGN = ("stunnel",)
 """Commands with another program's command line, which they read by themselves."""
@@ -66,7 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv and argv[0] in FOREIGN:
         arguments = argparse.Namespace(words=argv[1:], run=command(argv[0]).run)
     else:
-        arguments = buildParser().parse_args(argv)
+        try:
+            arguments = buildParser().parse_args(argv)
+        except SystemExit as end:
+            raise SystemExit(PLUGINS.get(argv[0], end.code) if end.code else 0) from None
     try:
         return cast(int, arguments.run(arguments))
     except KeyboardInterrupt:

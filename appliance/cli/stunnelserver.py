@@ -19,6 +19,7 @@ from appliance.backend.resolve import isLiteral
 from appliance.cli.stunnelsource import Source
 from appliance.config.model import Config, ConfigError, InetAddress
 from appliance.config.stunnelwords import bothForms, isBinding
+from appliance.console.ofdaemon import attach
 from appliance.daemon import Daemon, crewFor, sinksFor, starting, tellRefused
 from appliance.events import Events, LogLost, PidFileFailed, RootChanged, StartFailed, Warned
 from appliance.logs.held import Held
@@ -142,6 +143,9 @@ class Start:
         server.begin(config)
         self._server = server
         server.record(config, (user, group))
+        # Of those that inetd starts there are as many as connections.
+        if config.inetd is None:
+            attach(server, self._reactor, self._events, self._log, config, os.environ)
         # Before the change of the root, since Twisted opens a device for it.
         server.privilegedStartService()
         self._background = Background() if _leaves(config) else None

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from appliance.cli.asking import Asking, addJSON, addSocket, asked, show
 from appliance.console import live
+from appliance.console.answer import FAILED
 
 SUMMARY = "watch the running appliance in the terminal"
 
@@ -37,18 +38,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _watch(asking: Asking, asJSON: bool) -> int:
-    if asJSON or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        answer = asking.ask("top")
+    answer = asking.ask("top")
+    if asJSON or not (answer.ok and sys.stdin.isatty() and sys.stdout.isatty()):
         show(answer, asJSON)
         return answer.code
     before: live.View | None = None
-    with _screen() as wait:
-        while True:
-            now = asking.ask("top").data
-            _draw(live.frame(before, now, tuple(shutil.get_terminal_size())))
-            before = now
-            if wait():
+    with _screen() as left:
+        while answer.ok:
+            columns, rows = shutil.get_terminal_size()
+            _draw(live.frame(before, answer.data, (columns, rows)))
+            if left():
                 return 0
+            before, answer = answer.data, asking.ask("top")
+    show(answer)
+    return answer.code
 
 
 def _draw(text: str) -> None:
@@ -58,7 +61,7 @@ def _draw(text: str) -> None:
 
 @contextmanager
 def _screen() -> Iterator[Callable[[], bool]]:
-    """A screen of our own; gives what waits for a key, and is true when that is one of L{LEAVE}.
+    """A screen of our own, and what waits for a while; true when it was left meanwhile.
 
     A change of the size ends the wait too.
     """
@@ -68,6 +71,8 @@ def _screen() -> Iterator[Callable[[], bool]]:
     settings = termios.tcgetattr(keyboard)
     wakeUp = signal.set_wakeup_fd(resizing, warn_on_full_buffer=False)
     former = signal.signal(signal.SIGWINCH, lambda *_: None)
+    # Who is told to end gives the terminal back first.
+    ending = signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
     try:
         tty.setraw(keyboard)
         _draw(live.BEGIN)
@@ -75,6 +80,7 @@ def _screen() -> Iterator[Callable[[], bool]]:
     finally:
         _draw(live.END)
         termios.tcsetattr(keyboard, termios.TCSADRAIN, settings)
+        signal.signal(signal.SIGTERM, ending)
         signal.signal(signal.SIGWINCH, former)
         signal.set_wakeup_fd(wakeUp)
         os.close(resized)

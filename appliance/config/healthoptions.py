@@ -16,8 +16,8 @@ CHECK = Option(
     "How the backends are checked: with a DICOM association and a C-ECHO, or with a bare "
     "connection, which a PACS may log as a failed association. auto is echo where the AE title of "
     "the PACS is known (calledAET, or seen in an association that it accepted) or the port is one "
-    "of DICOM's (104, 2761, 2762, 4242, 11112); elsewhere the backend's state is unknown until "
-    "connections tell.",
+    "of DICOM's (104, 2761, 2762, 4242, 11112); elsewhere, and with dicom = no, the backend's "
+    "state is unknown until connections tell.",
     values.choice({kind.value: kind for kind in HealthCheck}),
 )
 INTERVAL = Option(

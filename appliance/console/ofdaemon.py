@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from appliance.config.model import ConfigError, Problem
+from appliance.config.model import Config, ConfigError, Problem
+from appliance.console.desk import Desk
 from appliance.console.operator import Connection, Echo, Mode, Reloaded
-from appliance.daemon import Daemon
+from appliance.console.service import consoleFor, controlPath
+from appliance.daemon import Daemon, starting
 from appliance.events import Configured, Event, Events, Refused, Warned
 from appliance.health.result import Result, State
 from appliance.logs.listener import LogListener
@@ -20,6 +22,7 @@ from appliance.section import Section, settingsFor
 from appliance.section.checks import Checks
 from appliance.section.reading import load
 from appliance.status.document import Document
+from appliance.status.ledger import Ledger
 
 TAIL: Final = 1024 * 1024
 """Bytes at the end of the journal that are looked at."""
@@ -144,6 +147,29 @@ class DaemonOperator:
                     result = await checks.probe(target, asked.routed).ask()
                     found.append(Echo(str(target), result))
         return found
+
+
+def attach(
+    daemon: Daemon,
+    reactor: Any,
+    events: Events,
+    log: LogListener,
+    config: Config,
+    environment: Mapping[str, str],
+) -> None:
+    """Give C{daemon} the console that C{config} asks for, if any. Raises L{ConfigError}."""
+    wanted = config.process.console
+    if controlPath(wanted, environment) is None and wanted.manhole is None:
+        return
+    ledger = daemon.ledger
+    if ledger is None:
+        ledger = Ledger(reactor)
+        events.subscribe(ledger)
+        ledger(starting())
+    operator = DaemonOperator(daemon, events, log, ledger.read, reactor)
+    names = {"appliance": daemon, "operator": operator, "events": events, "reactor": reactor}
+    console = consoleFor(reactor, config, Desk(operator, events), environment, names)
+    console.setServiceParent(daemon)
 
 
 UNKNOWN: Final = Result(

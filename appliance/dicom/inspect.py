@@ -50,11 +50,13 @@ class Inspector:
         self._backend = self._walker(fromClient=False)
         self._record: Record | None = None
         self._last: Association | None = None
+        self.requests = 0
+        """How many association requests the client has sent, in place or not."""
 
     def _walker(self, fromClient: bool) -> Walker:
         return Walker(
             lambda data: self._heard(fromClient, decode(data)),
-            lambda context, data: self._message(fromClient, context, Command.decode(data)),
+            lambda context, data: self._message(fromClient, context, data),
             lambda why: self._tell(Unreadable, fromClient, why),
         )
 
@@ -118,6 +120,8 @@ class Inspector:
 
     def _heard(self, fromClient: bool, pdu: PDU) -> None:
         record = self._record
+        if fromClient and isinstance(pdu, AssociateRQ):
+            self.requests += 1
         if record is None:
             if fromClient and isinstance(pdu, AssociateRQ):
                 self._requested(pdu)
@@ -151,10 +155,11 @@ class Inspector:
         self._tell(AssociationRejected, record.calling, record.called, *numbers, answer.words)
         self._end(Outcome.REJECTED, answer.words)
 
-    def _message(self, fromClient: bool, context: int, command: Command) -> None:
+    def _message(self, fromClient: bool, context: int, data: bytes) -> None:
         record = self._record
         if record is None:
             return
+        command = Command.decode(data)
         walker = self._client if fromClient else self._backend
         record.tallies.passed(fromClient, walker.taken())
         count = record.tallies.response if command.field & RESPONSE else record.tallies.request

@@ -190,6 +190,8 @@ class Join:
         request = self._meeting.heard()
         if request:
             self.front.viewReceived = self._mover(self.front)
+            if self._asksAgain():
+                return
             self.moved[self.back.leg] += len(request)
             back.write(request)
         for leg in tuple(self._ended):
@@ -229,7 +231,21 @@ class Join:
             watch(view)
             move(view)
 
-        return moveWatched
+        def moveOnce(view: Any) -> None:
+            watch(view)
+            if not self._asksAgain():
+                move(view)
+
+        gated = self.terms.gate is not None and side is self.front
+        return moveOnce if gated else moveWatched
+
+    def _asksAgain(self) -> bool:
+        """True when the client asks for an association that the gate has not let through."""
+        if self.inspector is None or self.inspector.requests < 2:
+            return False
+        self.publish(NotAdmitted, "it asks for another association on the same connection")
+        self.abort(Reason.REFUSED)
+        return True
 
     # --- ending ----------------------------------------------------------------------------
 

@@ -105,7 +105,9 @@ class Checks:
 
     def _periodic(self, routed: str | None, target: Target) -> Probe | None:
         config, check = self._config, self._config.health.check
-        if config.exec is not None or check is HealthCheck.NONE:
+        # Who serves one connection and ends, as under inetd, has nobody to watch for.
+        alone = not config.accept and config.slave is None
+        if alone or config.exec is not None or check is HealthCheck.NONE:
             return None
         if check is HealthCheck.AUTO and not self._isPACS(target, routed):
             return None

@@ -233,7 +233,7 @@ class Reader:
             and m.fromClient is not response.fromClient
             and m.command.messageID == response.command.respondedTo
         ]
-        if not asked:
+        if response.command.respondedTo is None or not asked:
             return None
         answered = any(m.request is asked[-1] and m.final for m in talk.messages)
         return None if answered else asked[-1]

@@ -238,6 +238,10 @@ class AssociationTests(Case):
         self.turn(BACKEND, REQUEST, ACCEPT, AssociateRJ(1, 1, 1), ReleaseRP(), Abort(0))
         self.turn(CLIENT, says(1, echoRequest(1)))
         self.assertEqual(self.facts, [])
+        self.turn(CLIENT, REQUEST, ACCEPT, AssociateRJ(1, 1, 1))
+        self.assertTrue(self.inspector.requested)
+        self.assertFalse(self.inspector.open)
+        self.turn(CLIENT, Abort(0))
         self.associate()
         self.turn(CLIENT, REQUEST, ACCEPT, AssociateRJ(1, 1, 1), ReleaseRP())
         self.turn(BACKEND, ACCEPT, AssociateRJ(1, 1, 1), ReleaseRP())
@@ -383,7 +387,7 @@ class BoundTests(Case):
         )
 
     def test_kinds(self) -> None:
-        """SOP classes beyond a number are counted together, and long ones cut."""
+        """SOP classes beyond a number are counted together."""
         for number in range(MOST_KINDS + 5):
             self.turn(CLIENT, says(3, store(1, f"1.{number}")))
         self.turn(CLIENT, says(3, store(1, "1.0")), says(1, echoRequest(1)))
@@ -391,6 +395,13 @@ class BoundTests(Case):
         self.assertEqual(len(tallies), MOST_KINDS + 2)
         self.assertEqual(tallies[0].requests, 2)
         self.assertEqual(tallies[-2:], (Tally("C-STORE", "", 5), Tally("C-ECHO", "", 1)))
+
+    def test_longClass(self) -> None:
+        """Of a SOP class no more is kept than a UID may have."""
+        uid = b"\0\0\x02\0" + (5000).to_bytes(4, "little") + b"1" * 5000
+        fragment = PDV(3, True, True, uid + Command(C_FIND_RQ).encode())
+        self.turn(CLIENT, PDataTF((fragment,)))
+        self.assertEqual(self.now().tallies[0].sopClass, "1" * 64)
 
     def test_statuses(self) -> None:
         """Statuses and failures beyond a number are not told."""
@@ -428,6 +439,7 @@ class UnreadableTests(Case):
 
     def test_malformed(self) -> None:
         """An association PDU or a command set that makes no sense is as bad."""
+        self.associate()
         self.turn(CLIENT, b"\x01\0\0\0\0\x04abcd")
         self.turn(BACKEND, PDataTF((PDV(1, True, True, b"DOE^JOHN"),)))
         self.assertEqual([fact[:2] for fact in self.facts], [(Unreadable, 1), (Unreadable, 0)])
@@ -460,6 +472,13 @@ class UnreadableTests(Case):
             self.turn(not side, ReleaseRQ())
             self.inspector.connectionEnded(Outcome.CUT_BY_BACKEND, "socket reset")
             self.assertEqual((self.ended().outcome, self.ended().why), (Outcome.RELEASED, ""))
+
+    def test_cut(self) -> None:
+        """Without a word of a release the end is what the relay says."""
+        self.associate()
+        self.turn(BACKEND, bytes(6))
+        self.inspector.connectionEnded(Outcome.CUT_BY_BACKEND, "socket reset")
+        self.assertEqual(self.ended().outcome, Outcome.CUT_BY_BACKEND)
 
     def test_defect(self) -> None:
         """A defect of ours is told once for each side by its place, not its words; no more then."""

@@ -295,6 +295,31 @@ class GateTests(AssociationCase):
         self.assertEqual(self.closed().reason, e.Reason.NO_BACKEND)
         self.assertEqual(self.association().outcome, e.Outcome.DECLINED)
 
+    def test_anotherAssociation(self) -> None:
+        """A second request, which the gate has not seen, reaches nobody."""
+        self.front.handshakeCompleted()
+        self.front.dataReceived(REQUEST)
+        self.answer()
+        self.back.dataReceived(ANSWER)
+        self.front.dataReceived(ReleaseRQ().encode())
+        self.back.dataReceived(ReleaseRP().encode())
+        self.front.dataReceived(echoAssociation("MODALITY", "ANOTHER").encode())
+        self.assertNotIn(b"ANOTHER", self.pacs.written)
+        self.assertTrue(self.client.aborted and self.pacs.aborted)
+        self.loseBoth()
+        self.assertEqual(self.closed().reason, e.Reason.REFUSED)
+        self.assertEqual(len(self.of(e.NotAdmitted)), 1)
+
+    def test_anotherAssociationAtOnce(self) -> None:
+        """Nor does one that came together with the first."""
+        self.front.handshakeCompleted()
+        self.front.dataReceived(REQUEST + echoAssociation("MODALITY", "ANOTHER").encode())
+        self.answer()
+        self.assertNotIn(b"ANOTHER", self.pacs.written)
+        self.assertTrue(self.client.aborted and self.pacs.aborted)
+        self.loseBoth()
+        self.assertEqual(self.closed().reason, e.Reason.REFUSED)
+
     def test_anotherProtocol(self) -> None:
         """A client that speaks something else is cut off, and told of."""
         self.front.handshakeCompleted()

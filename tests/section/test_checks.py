@@ -17,6 +17,7 @@ from appliance.config.model import (
     HealthCheck,
     HealthConfig,
     InetAddress,
+    NameRule,
     Preface,
     RouteRule,
     SectionConfig,
@@ -161,6 +162,12 @@ class PlanTests(SynchronousTestCase):
         health = HealthConfig(HealthCheck.ECHO)
         self.assertIsNone(self.kind(exec="/bin/cat", health=health))
         self.assertEqual(self.plan(exec="/bin/cat", connect=()).places, ())
+
+    def test_inetd(self) -> None:
+        """A process for one connection checks nobody; one that serves another's names does."""
+        self.assertIsNone(self.kind(accept=(), calledAET="PACS"))
+        slave = NameRule("DICOM", "*.example")
+        self.assertEqual(self.kind(accept=(), slave=slave, calledAET="PACS"), ("echo", Known.SET))
 
     def test_unixSocket(self) -> None:
         """A unix socket has no port to go by, but may have a title."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -71,6 +72,19 @@ class Reader(HTMLParser):
     def said(self) -> str:
         """All words."""
         return " ".join(self.words)
+
+
+def contrast(one: str, other: str) -> float:
+    """How much two colours differ in light (WCAG 2.1, relative luminance)."""
+
+    def light(colour: str) -> float:
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((light(one), light(other)))
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def reader(hospital: Hospital, paused: bool = False) -> Reader:
@@ -149,6 +163,20 @@ class PageTests(SynchronousTestCase):
         pictures = found.named("svg")
         self.assertTrue(all(("role" in p) != ("aria-hidden" in p) for p in pictures))
         self.assertEqual(names.count("title"), 1 + sum("role" in p for p in pictures))
+
+    def test_contrast(self) -> None:
+        """Words can be told from what is behind them, in both schemes (WCAG 2.1, 1.4.3)."""
+        light, dark = re.findall(r":root\{([^}]*)\}", STYLE)
+        for scheme in (light, dark):
+            colours = dict(re.findall(r"--(\w+):(#\w+)", scheme))
+            behind = {name: colours[name] for name in ("paper", "ground")}
+            soft = {f"{name}Soft" for name in ("well", "attention", "trouble")}
+            for name in colours.keys() - behind.keys() - soft - {"line"}:
+                for ground in behind.values():
+                    self.assertGreaterEqual(contrast(colours[name], ground), 4.5, name)
+            for name in soft:
+                for words in ("ink", "soft", "accent"):
+                    self.assertGreaterEqual(contrast(colours[words], colours[name]), 4.5, name)
 
     def test_textBesideColour(self) -> None:
         """Each state is a word and not a colour alone."""

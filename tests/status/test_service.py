@@ -11,8 +11,10 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from twisted.web.client import Agent, readBody
+from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
 from appliance import events as e
@@ -89,7 +91,7 @@ class ServeTests(TestCase):
         """What is answered."""
         url = f"http://{status.listeners[0].address}{path}".encode()
         answer = await Agent(reactor).request(b"GET", url, Headers({"Host": ["evil.example"]}))
-        return answer.code, await readBody(answer)
+        return answer.code, await _body(answer)
 
     async def test_tcp(self) -> None:
         """What is announced is told over TCP."""
@@ -105,7 +107,7 @@ class ServeTests(TestCase):
         served(self, UnixAddress(str(path)))
         agent = Agent.usingEndpointFactory(reactor, _Unix(path))
         answer = await agent.request(b"GET", b"http://status/healthz")
-        self.assertEqual(await readBody(answer), b"alive\n")
+        self.assertEqual(await _body(answer), b"alive\n")
 
     async def test_full(self) -> None:
         """With too many clients one more is closed, and served once another has gone."""
@@ -164,3 +166,26 @@ def _turn() -> Deferred[None]:
     turned: Deferred[None] = Deferred()
     reactor.callLater(0.01, turned.callback, None)  # type: ignore[attr-defined]
     return turned
+
+
+class _Body(Protocol):
+    """Collects the body of an answer."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.whole: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        """A part of it."""
+        self.data += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The end of it."""
+        self.whole.callback(self.data)
+
+
+def _body(answer: Any) -> Deferred[bytes]:
+    """The body of C{answer}."""
+    collecting = _Body()
+    answer.deliverBody(collecting)
+    return collecting.whole
