@@ -36,7 +36,7 @@ $(VENV)/.bench: $(VENV)/.demo
 	@touch $@
 
 # The real programs that the tests talk to. Without root the tests say what they had to leave out.
-PEERS := dcmtk stunnel4 openssl
+PEERS := dcmtk stunnel4 openssl openssh-client
 peers: ## install the real programs that the tests talk to (needs root)
 	@dpkg-query -W -f='$${Status}\n' $(PEERS) 2>/dev/null | grep -c '^install ok' | \
 	  grep -qx $(words $(PEERS)) || \

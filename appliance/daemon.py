@@ -25,6 +25,7 @@ from appliance.logs.sinks import File, Sink, Syslog, terminal
 from appliance.recording import Owner, Records, recordsFor
 from appliance.service import Appliance
 from appliance.status.ledger import Ledger
+from appliance.status.readiness import Readiness
 from appliance.system.process import ProcessError
 from appliance.system.signals import install
 from appliance.system.workers import Crew
@@ -50,6 +51,7 @@ class Daemon(Appliance):
         self._log = log
         self._words = words
         self._records = Records()
+        self.readiness = Readiness()
         self.ledger: Ledger | None = None
         self._hook = Hook(reactor, events)
         events.subscribe(self._hook)
@@ -68,7 +70,9 @@ class Daemon(Appliance):
             # Only here: most do without it, and it takes memory and time to load.
             from appliance.status.service import statusFor
 
-            status = statusFor(self._reactor, self._events, process.status, ownerOf(process))
+            status = statusFor(
+                self._reactor, self._events, process.status, ownerOf(process), self.readiness
+            )
             status(starting())
             self.ledger = status.ledger
             status.setServiceParent(self)
@@ -139,6 +143,23 @@ class Daemon(Appliance):
         """Open the files again that are written to, after they were moved away."""
         self._records.reopen()
         self._log.reopen()
+
+    def drain(self, name: str | None = None, draining: bool = True) -> None:
+        """The same, known to whoever asks whether we are ready. Raises C{KeyError}."""
+        super().drain(name, draining)
+        drained = {str(section.name) for section in self.sections if section.draining}
+        self.readiness.drained = drained
+        self.readiness.draining = len(drained) == len(list(self.sections))
+
+    def setLevel(self, level: int, section: str | None = None) -> None:
+        """Show log lines up to C{level}, of C{section} or of all, until the next reload."""
+        if section is None:
+            self._log.level = level
+            self._log.levels = dict.fromkeys(self._log.levels, level)
+        else:
+            self._log.levels = {**self._log.levels, section: level}
+        if self._crew is not None:
+            self._crew.show(max(self._log.level, *self._log.levels.values()))
 
     def _stop(self, name: str) -> None:
         self._events.publish(Stopping(name, self.connections))

@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from appliance.backend.board import Summary
 from appliance.config.model import (
@@ -44,6 +44,7 @@ from appliance.events import (
     KeyLoaded,
     KeyMatched,
     Leg,
+    Reason,
     Warned,
 )
 from appliance.health.learnt import Learnt
@@ -294,15 +295,45 @@ class Appliance(MultiService):
 
     def tellActive(self) -> None:
         """Announce each connection (what stunnel does on SIGUSR2)."""
-        if self._crew is None:
-            self._tellCounts(self.counts())
-        else:
-            self._crew.counts().addCallback(self._tellCounts)
+        self.connectionsNow().addCallback(self._tellCounts)
+
+    def connectionsNow(self) -> Deferred[tuple[Count, ...]]:
+        """What is to be known of each connection, of all processes."""
+        return succeed(self.counts()) if self._crew is None else self._crew.counts()
+
+    def closeConnection(self, connection: str) -> bool:
+        """End C{connection}, in DICOM where it can be; false when there is none of that name."""
+        for section in (*self.sections, *self._leaving):
+            join = section.joins.get(connection)
+            if join is not None:
+                join.abort(Reason.STOPPED)
+                return True
+        return self._crew is not None and self._crew.close(connection)
+
+    def drain(self, name: str | None = None, draining: bool = True) -> None:
+        """Have the section C{name}, or all, tell new clients to come again later.
+
+        @raise KeyError: if there is no such section.
+        """
+        for section in self.sections if name is None else (self._byName[name],):
+            section.drain(draining)
+
+    def undrain(self, name: str | None = None) -> None:
+        """Serve new clients again. Raises C{KeyError}, see L{drain}."""
+        self.drain(name, draining=False)
 
     def counts(self) -> tuple[Count, ...]:
         """What each connection of this process has moved so far."""
         return tuple(
-            Count(str(section.name), join.moved[Leg.TLS], join.moved[Leg.SOCKET])
+            Count(
+                str(section.name),
+                join.moved[Leg.TLS],
+                join.moved[Leg.SOCKET],
+                join.connection,
+                join.client,
+                join.backend,
+                join.age,
+            )
             for section in (*self.sections, *self._leaving)
             for join in section.joins.values()
         )

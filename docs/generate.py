@@ -21,6 +21,7 @@ from appliance.config.options import GROUPS
 from appliance.config.sockopts import SOCKET_OPTIONS
 from appliance.config.sslops import SSL_OPS
 from appliance.config.vocabulary import Option, Repeat, Scope, Status
+from appliance.console.commands import COMMANDS as SHELL
 from appliance.logs import vocabulary
 from appliance.status.plain import statusSchema
 from appliance.status.store import LIMIT, LIMITS
@@ -42,6 +43,7 @@ def pages() -> dict[str, str]:
         "differences.md": differencesPage("tests/differential/differences.py"),
         "journal.schema.json": iter([json.dumps(SCHEMA, indent=2)]),
         "metrics.md": metricsPage("appliance/status/table.py"),
+        "shell.md": shellPage("appliance/console/commands.py"),
         "status.schema.json": iter([json.dumps(statusSchema(), indent=2)]),
     }
     return {name: "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
@@ -341,6 +343,32 @@ def differencesPage(source: str) -> Iterator[str]:
         chosen = [one for one in DIFFERENCES if one.accepted is accepted]
         rows = [[cell(one.what[0].upper() + one.what[1:]), cell(one.why)] for one in chosen]
         yield from table(["Configuration", "Why"], rows)
+
+
+# --- the shell --------------------------------------------------------------------------------
+
+SHELL_HEAD = """\
+# Commands of the shell
+
+What an administrator can say to the running appliance: at the prompt of the
+[shell](../shell.md), in one line by `ssh`, at the control socket, and with
+[`butterfly-tls ask`](commands.md#butterfly-tls-ask). `--json` anywhere in a line gives the answer
+as a program reads it. A section's name needs no quotes for its blanks, and may be written in any
+case of letters.
+
+The exit status is 0 when all is well, 1 when something was found wrong or failed, and 2 when the
+command was not understood.
+"""
+
+
+def shellPage(source: str) -> Iterator[str]:
+    """Every command of the console."""
+    yield from (f"{MADE.format(source=source)}\n", SHELL_HEAD)
+    for heading, changing in {"Looking": False, "Changing": True}.items():
+        yield f"## {heading}\n"
+        chosen = [each for each in SHELL if each.changes is changing]
+        rows = [[code(each.usage), plain(each.summary)] for each in chosen]
+        yield from table(["Command", "What it does"], rows)
 
 
 # --- commands ---------------------------------------------------------------------------------

@@ -37,6 +37,9 @@ class Standing:
 
 UNKNOWN = Standing()
 
+ALL = ""
+"""What stands for all targets together, where they are drained together."""
+
 
 @define(eq=False)
 class Board:
@@ -62,6 +65,11 @@ class Board:
     def drain(self, target: str, draining: bool) -> None:
         """Send nobody new to C{target}, or do so again."""
         self._set(target, evolve(self.standing(target), draining=draining))
+
+    @property
+    def drained(self) -> bool:
+        """True when nobody new is to go anywhere."""
+        return self.standing(ALL).draining
 
     def forget(self, target: str) -> None:
         """Let C{target} be as if never heard of, but for its being drained."""
@@ -103,7 +111,7 @@ class Board:
     @property
     def standings(self) -> Mapping[str, Standing]:
         """All that is known, by target."""
-        return dict(self._standings)
+        return {target: standing for target, standing in self._standings.items() if target != ALL}
 
     def standing(self, target: str) -> Standing:
         """How C{target} stands."""
@@ -124,6 +132,8 @@ class Board:
         One that is drained may not, nor one that checks have found to be down. One that is down
         by connections alone may: nobody else would find out that it is up again.
         """
+        if self.standing(ALL).draining:
+            return []
         return [target for target in targets if self._mayBeTried(self.standing(str(target)))]
 
     def upFirst(self, targets: Iterable[Target]) -> list[Target]:

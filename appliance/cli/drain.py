@@ -1,6 +1,7 @@
-"""Let a section of the running appliance take no new connections, or let it do so again.
+"""Let a section of the running appliance tell new clients to come again later, or serve them again.
 
-Those that are open go on. It is forgotten at a restart.
+Those who speak DICOM hear it as a transient rejection. Connections that are open go on. It is
+forgotten at a restart.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ import argparse
 
 from appliance.cli.asking import addJSON, addSocket, once
 
-SUMMARY = "let a section take no new connections"
+SUMMARY = "let a section tell new clients to come again later"
 
 
 def addArguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
     add = parser.add_argument
     add("section", metavar="SECTION", nargs="+", help="its name, or 'all'")
-    add("--undo", action="store_true", help="let it take new connections again")
+    add("--undo", action="store_true", help="let it serve new clients again")
     addSocket(parser)
     addJSON(parser)
 

@@ -76,7 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             arguments = buildParser().parse_args(argv)
         except SystemExit as end:
-            raise SystemExit(PLUGINS.get(argv[0], end.code) if end.code else 0) from None
+            if end.code and argv and argv[0] in PLUGINS:
+                raise SystemExit(PLUGINS[argv[0]]) from None
+            raise
     try:
         return cast(int, arguments.run(arguments))
     except KeyboardInterrupt:

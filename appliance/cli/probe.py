@@ -109,8 +109,8 @@ def findings(
         name = section["name"]
         if not section["serving"]:
             yield Finding(State.CRITICAL, f"[{name}] does not listen")
-        elif name in data["draining"]:
-            yield Finding(State.WARNING, f"[{name}] takes no new connections: it is drained")
+        elif section["draining"]:
+            yield Finding(State.WARNING, f"[{name}] is draining: new clients are told to come again later")
         yield from _certificate(section, days)
         if backends:
             yield from _backends(section)

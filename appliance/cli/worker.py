@@ -59,6 +59,10 @@ class Worker:
                 self._appliance.stand(facts["section"], facts["summary"])
             case "count":
                 self._link.send("counts", counts=tuple(map(astuple, self._appliance.counts())))
+            case "close":
+                self._appliance.closeConnection(facts["connection"])
+            case "show":
+                self._shown = facts["level"]
             case "stop":
                 self._stop()
 

@@ -32,7 +32,7 @@ def _nothing(_operator: Operator, _typed: str) -> Iterable[str]:
 
 
 def _sections(operator: Operator, _typed: str) -> Iterable[str]:
-    return (*operator.modes(), EVERYTHING)
+    return (*operator.levels(), EVERYTHING)
 
 
 def _backends(operator: Operator, typed: str) -> Iterable[str]:
@@ -45,7 +45,7 @@ def _backends(operator: Operator, typed: str) -> Iterable[str]:
 
 def _levels(operator: Operator, typed: str) -> Iterable[str]:
     level, blank, _ = typed.partition(" ")
-    return (f"{level} {name}" for name in operator.modes()) if blank else LEVELS
+    return (f"{level} {name}" for name in operator.levels()) if blank else LEVELS
 
 
 def _commands(_operator: Operator, _typed: str) -> Iterable[str]:
@@ -105,7 +105,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "drain",
         "SECTION|all",
-        "Takes no new connections there; those that are open go on.",
+        "Tells new clients to come again later; connections that are open go on.",
         steering.drain,
         changes=True,
         offers=_sections,
@@ -113,7 +113,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "undrain",
         "SECTION|all",
-        "Takes new connections again.",
+        "Serves new clients again.",
         steering.undrain,
         changes=True,
         offers=_sections,

@@ -93,15 +93,15 @@ async def top(operator: Operator, _words: Sequence[str]) -> Answer:
     """What is wrong, and the busiest connections."""
     found = await _found(operator)
     found.sort(key=lambda each: -each["bytes"])
-    document, modes = operator.status(), operator.modes()
-    alerts, itself = list(verdict(document, modes)), process(document)
+    document = operator.status()
+    alerts, itself = list(verdict(document)), process(document)
     data = {
         "at": document.at,
         "verdict": alerts,
         "process": itself,
         "sections": [
             {
-                "state": state(each, modes),
+                "state": state(each, document),
                 "section": each.name,
                 "backends": backendsUp(each),
                 "connections": each.connections,

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from appliance.config.model import Config, ConfigError, Problem
 from appliance.console.desk import Desk
-from appliance.console.operator import Connection, Echo, Mode, Reloaded
+from appliance.console.operator import Connection, Echo, Reloaded
 from appliance.console.service import consoleFor, controlPath
 from appliance.daemon import Daemon, starting
 from appliance.events import Configured, Event, Events, Refused, Warned
@@ -52,14 +52,10 @@ class DaemonOperator:
         """What is logged of no section."""
         return self.log.level
 
-    def modes(self) -> Mapping[str, Mode]:
-        """The sections that serve."""
-        return {
-            str(section.name): Mode(
-                section.draining, self.log.levels.get(str(section.name), self.log.level)
-            )
-            for section in self.daemon.sections
-        }
+    def levels(self) -> Mapping[str, int]:
+        """What is logged of each section."""
+        names = [str(section.name) for section in self.daemon.sections]
+        return {name: self.log.levels.get(name, self.log.level) for name in names}
 
     async def connections(self) -> Sequence[Connection]:
         """The connections of all processes."""
@@ -86,10 +82,10 @@ class DaemonOperator:
 
     async def close(self, connection: str) -> bool:
         """End a connection, wherever it is."""
-        return bool(await self.daemon.closeConnection(connection))
+        return self.daemon.closeConnection(connection)
 
     def drain(self, section: str | None, draining: bool) -> None:
-        """Take no new connections, or take them again."""
+        """Tell new clients to come again later, or serve them again."""
         if draining:
             self.daemon.drain(section)
         else:
@@ -163,7 +159,7 @@ def attach(
         return
     ledger = daemon.ledger
     if ledger is None:
-        ledger = Ledger(reactor)
+        ledger = Ledger(reactor, daemon.readiness)
         events.subscribe(ledger)
         ledger(starting())
     operator = DaemonOperator(daemon, events, log, ledger.read, reactor)

@@ -32,17 +32,6 @@ class Connection:
 
 
 @frozen
-class Mode:
-    """What administrators may change about a section: not in its file, and gone at a restart.
-
-    C{level} is the highest level of its log lines that are shown.
-    """
-
-    draining: bool
-    level: int
-
-
-@frozen
 class Reloaded:
     """What came of a reload; C{problems} are those of a configuration that was refused."""
 
@@ -69,8 +58,8 @@ class Operator(Protocol):
     def level(self) -> int:
         """The highest level of log lines about no section that are shown."""
 
-    def modes(self) -> Mapping[str, Mode]:
-        """The sections that serve, in the order of the configuration."""
+    def levels(self) -> Mapping[str, int]:
+        """The same for each section that serves, in the order of the configuration."""
 
     async def connections(self) -> Sequence[Connection]:
         """The connections that are open now, of all processes."""
@@ -79,7 +68,7 @@ class Operator(Protocol):
         """End a connection; false when there is none of that id."""
 
     def drain(self, section: str | None, draining: bool) -> None:
-        """Take no new connections in a section, or in all, or take them again."""
+        """Tell new clients of a section, or of all, to come again later, or serve them again."""
 
     def reload(self) -> Reloaded:
         """Read the configuration again; a bad one changes nothing."""

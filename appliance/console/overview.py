@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Any, Final
 
 from appliance import __version__
 from appliance.console.answer import Answer
-from appliance.console.operator import Mode, Operator
+from appliance.console.operator import Operator
 from appliance.console.tables import facts, paragraphs, shown, table
 from appliance.events import Health
-from appliance.status.document import Certificate, Document, Level, Section
+from appliance.status.document import Certificate, Document, Level, Section, State
 from appliance.status.plain import plain
 from appliance.status.verdict import EXPIRES_SOON, headline
 from appliance.status.words import duration, moment, number, size
@@ -22,10 +22,10 @@ _ALERTS: Final = {Level.WELL: "", Level.ATTENTION: "attention: ", Level.TROUBLE:
 
 async def status(operator: Operator, _words: Sequence[str]) -> Answer:
     """How everything is, in one screen."""
-    document, modes = operator.status(), operator.modes()
+    document = operator.status()
     rows = [
         (
-            state(each, modes),
+            state(each, document),
             each.name,
             each.addresses,
             backendsUp(each),
@@ -36,22 +36,14 @@ async def status(operator: Operator, _words: Sequence[str]) -> Answer:
         for each in document.sections
     ]
     head = ("STATE", "SECTION", "LISTENS", "BACKENDS", "CONNECTIONS", "ASSOCIATIONS", "CERTIFICATE")
-    text = paragraphs("\n".join(verdict(document, modes)), process(document), table(head, rows))
-    return Answer({**plain(document), "draining": draining(modes)}, text)
+    text = paragraphs("\n".join(verdict(document)), process(document), table(head, rows))
+    return Answer(plain(document), text)
 
 
-def draining(modes: Mapping[str, Mode]) -> list[str]:
-    """The sections that were told to drain."""
-    return [name for name, mode in modes.items() if mode.draining]
-
-
-def verdict(document: Document, modes: Mapping[str, Mode]) -> Iterator[str]:
+def verdict(document: Document) -> Iterator[str]:
     """What is wrong, line by line, or that nothing is."""
-    drained = draining(modes)
-    if not document.troubles and not drained:
+    if not document.troubles:
         yield f"{headline(document)}."
-    for name in drained:
-        yield shown(f"attention: [{name}] takes no new connections, as 'drain' was told")
     for trouble in document.troubles:
         yield f"{_ALERTS[trouble.level]}{shown(trouble.what)}"
         if trouble.advice:
@@ -67,12 +59,12 @@ def process(document: Document) -> str:
     return shown(", ".join(filter(None, parts)))
 
 
-def state(section: Section, modes: Mapping[str, Mode]) -> str:
+def state(section: Section, document: Document) -> str:
     """What a section does, in one word."""
-    mode = modes.get(section.name)
-    if mode is None or not section.serving:
+    if not section.serving:
         return "leaving"
-    return "draining" if mode.draining else "serving"
+    draining = section.draining or document.state is State.DRAINING
+    return "draining" if draining else "serving"
 
 
 def backendsUp(section: Section) -> str:
@@ -90,16 +82,15 @@ def _daysLeft(certificate: Certificate | None) -> str:
 
 async def sections(operator: Operator, _words: Sequence[str]) -> Answer:
     """Each section with its addresses and its counts."""
-    modes = operator.modes()
+    document, levels = operator.status(), operator.levels()
     data: list[dict[str, Any]] = []
     rows = []
-    for each in operator.status().sections:
-        mode = modes.get(each.name)
-        level = None if mode is None else mode.level
-        data.append({**plain(each), "state": state(each, modes), "level": level})
+    for each in document.sections:
+        level = levels.get(each.name)
+        data.append({**plain(each), "state": state(each, document), "level": level})
         rows.append(
             (
-                *(state(each, modes), each.name, each.addresses, each.targets),
+                *(state(each, document), each.name, each.addresses, each.targets),
                 *(each.connections, each.connectionsTotal),
                 each.associations + sum(each.outcomes.values()),
                 *(size(each.bytesToBackend), size(each.bytesToClient)),

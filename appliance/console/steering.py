@@ -13,24 +13,24 @@ from appliance.status.words import duration, number
 
 
 async def drain(operator: Operator, words: Sequence[str]) -> Answer:
-    """Take no new connections."""
-    name = sectionOrAll(words, operator.modes())
+    """Tell new clients to come again later."""
+    name = sectionOrAll(words, operator.levels())
     operator.drain(name, True)
     open_ = sum(
         each.connections for each in operator.status().sections if name is None or each.name == name
     )
-    who, takes = ("All sections", "take") if name is None else (f"[{name}]", "takes")
+    who = "All sections tell" if name is None else f"[{name}] tells"
     still = f"{number(open_, 'connection')} still open"
-    text = f"{who} {takes} no new connections; {still}. 'undrain' ends that."
+    text = f"{who} new clients to come again later; {still}. 'undrain' ends that."
     return Answer({"draining": name, "connections": open_}, shown(text))
 
 
 async def undrain(operator: Operator, words: Sequence[str]) -> Answer:
-    """Take new connections again."""
-    name = sectionOrAll(words, operator.modes())
+    """Serve new clients again."""
+    name = sectionOrAll(words, operator.levels())
     operator.drain(name, False)
-    text = "All sections take" if name is None else f"[{name}] takes"
-    return Answer({"undrained": name}, shown(f"{text} new connections again."))
+    text = "All sections serve" if name is None else f"[{name}] serves"
+    return Answer({"undrained": name}, shown(f"{text} new clients again."))
 
 
 async def reload(operator: Operator, _words: Sequence[str]) -> Answer:
@@ -65,7 +65,7 @@ async def check(operator: Operator, _words: Sequence[str]) -> Answer:
 
 async def echo(operator: Operator, words: Sequence[str]) -> Answer:
     """Ask backends for a C-ECHO."""
-    name, rest = section(words, operator.modes())
+    name, rest = section(words, operator.levels())
     backend = rest[0] if rest else None
     nothing(rest[1:])
     found = await operator.echo(name, backend)
@@ -96,14 +96,14 @@ async def echo(operator: Operator, words: Sequence[str]) -> Answer:
 
 async def logLevel(operator: Operator, words: Sequence[str]) -> Answer:
     """Change what is logged, or tell it."""
-    known = operator.modes()
+    known = operator.levels()
     if words:
         wanted, name = level(words[0]), None
         if words[1:]:
             name, rest = section(words[1:], known)
             nothing(rest)
         operator.setLevel(wanted, name)
-    levels = {name: LEVELS[mode.level] for name, mode in operator.modes().items()}
+    levels = {name: LEVELS[number] for name, number in operator.levels().items()}
     rows = [
         (LEVELS[operator.level], "the process"),
         *((word, f"[{n}]") for n, word in levels.items()),

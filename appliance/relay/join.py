@@ -101,6 +101,11 @@ class Join:
         """Announce an event of the association on this connection."""
         self.publish(kind, self.backend, *facts)
 
+    @property
+    def age(self) -> float:
+        """Seconds since the connection was accepted."""
+        return self.terms.clock.seconds() - self._started
+
     # --- coming together -------------------------------------------------------------------
 
     def accepted(self) -> None:
@@ -382,14 +387,13 @@ class Join:
         telling.silence(self)
         if self.inspector is not None and self.reason is not None:
             self.inspector.connectionEnded(self._outcome, self.reason.value)
-        seconds = self.terms.clock.seconds() - self._started
         self.publish(
             Closed,
             self.client,
             self.reason,
             self.moved[Leg.TLS],
             self.moved[Leg.SOCKET],
-            seconds,
+            self.age,
             self.terms.dials,
             self.backend,
             self.peer,

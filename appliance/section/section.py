@@ -13,6 +13,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 
+from appliance.backend.board import ALL
 from appliance.backend.caller import Caller
 from appliance.events import (
     AcceptFailed,
@@ -185,6 +186,18 @@ class Section(Service):
     def setDraining(self, target: str, draining: bool) -> None:
         """Send no new connection to C{target} (C{"address:port"}), or do so again."""
         self.watch.board.drain(target, draining)
+
+    @property
+    def draining(self) -> bool:
+        """True when new clients are told to come again later."""
+        return self.watch.board.drained
+
+    def drain(self, draining: bool) -> None:
+        """Tell new clients, in DICOM if they speak it, to come again later, or serve them again.
+
+        Connections that exist go on.
+        """
+        self.watch.board.drain(ALL, draining)
 
     # --- connections -----------------------------------------------------------------------
 

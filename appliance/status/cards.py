@@ -33,11 +33,15 @@ def cards(document: Document) -> Iterator[Markup]:
 
 
 def _card(section: Section, now: float) -> Markup:
-    where = section.addresses if section.serving else "removed; connections go on"
+    where = f"listens at {section.addresses}"
+    if not section.serving:
+        where = "removed; connections go on"
+    elif section.draining:
+        where += "; draining"
     return tag(
         "article",
         tag("h3", section.name),
-        tag("p", f"listens at {where}" if section.serving else where, class_="soft small"),
+        tag("p", where, class_="soft small"),
         _facts(section),
         *_backends(section, now),
         class_="card",

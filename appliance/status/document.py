@@ -103,6 +103,7 @@ class Section:
 
     name: Annotated[str, "As in the configuration."]
     serving: Annotated[bool, "False for one that was removed while connections go on."]
+    draining: Annotated[bool, "True where new connections are better sent elsewhere."]
     addresses: Annotated[str, "Where it listens."]
     targets: Annotated[str, "Where it connects to, as in the configuration."]
     connections: Annotated[int, "Connections that are open now."]

@@ -139,8 +139,8 @@ class Ledger:
     def sections(self) -> tuple[d.Section, ...]:
         """All sections as they are now."""
         return tuple(
-            section.read(self._now, self.traffic.associations(section.name))
-            for section in self._sections.values()
+            section.read(self._now, self.traffic.associations(name), name in self.readiness.drained)
+            for name, section in self._sections.items()
         )
 
     def read(self) -> d.Document:

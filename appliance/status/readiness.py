@@ -6,7 +6,7 @@ know about backends asks for them.
 
 from __future__ import annotations
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from appliance.events import Health
 from appliance.status.document import Section, State
@@ -20,6 +20,8 @@ class Readiness:
     """The reactor runs and every section listens."""
     draining: bool = False
     """Connections go on, and new ones are better sent elsewhere."""
+    drained: set[str] = field(factory=set)
+    """The names of sections for which alone that is so."""
     stopping: bool = False
 
     @property
@@ -55,7 +57,9 @@ def readiness(state: State, sections: tuple[Section, ...], backends: bool = Fals
 
 def _listening(section: Section) -> tuple[bool, str]:
     where = f"listens at {section.addresses}" if section.serving else "does not listen"
-    return section.serving, f"[{section.name}] {where}"
+    if section.draining:
+        where = "is draining"
+    return section.serving and not section.draining, f"[{section.name}] {where}"
 
 
 def _certificate(section: Section) -> tuple[bool, str]:

@@ -104,11 +104,12 @@ class SectionLedger:
             left = int((shown.notAfter - now) // DAY)
         return d.Certificate(shown.subject, left, shown.notAfter)
 
-    def read(self, now: float, associations: int) -> d.Section:
+    def read(self, now: float, associations: int, draining: bool) -> d.Section:
         """All of it; C{associations} are open now."""
         return d.Section(
             name=self.name,
             serving=self.serving,
+            draining=draining,
             addresses=self._addresses,
             targets=self._targets,
             connections=self.open,

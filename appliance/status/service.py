@@ -27,6 +27,7 @@ from appliance.status.answers import Answers
 from appliance.status.lag import LagSampler
 from appliance.status.ledger import Ledger
 from appliance.status.metrics import Metrics
+from appliance.status.readiness import Readiness
 from appliance.status.site import Site
 from appliance.system.acceptor import Acceptor
 from appliance.system.sockets import Listener, ListenError, listen, places
@@ -41,8 +42,10 @@ MASK: Final = 0o117
 class Status(Service):
     """Tells at C{listeners} what C{reactor}'s process is doing, by the events that it hears."""
 
-    def __init__(self, reactor: Any, listeners: tuple[Listener, ...]) -> None:
-        self.ledger = Ledger(reactor)
+    def __init__(
+        self, reactor: Any, listeners: tuple[Listener, ...], readiness: Readiness | None = None
+    ) -> None:
+        self.ledger = Ledger(reactor, readiness or Readiness())
         self.metrics = Metrics(self.ledger)
         self.listeners = listeners
         self._reactor = reactor
@@ -91,13 +94,18 @@ class Status(Service):
 
 
 def statusFor(
-    reactor: Any, events: Events, config: StatusConfig, owner: Owner = (None, None)
+    reactor: Any,
+    events: Events,
+    config: StatusConfig,
+    owner: Owner = (None, None),
+    readiness: Readiness | None = None,
 ) -> Status:
     """The status that C{config} asks for, which listens and hears from now on.
 
-    A unix socket is given to C{owner}. Raises L{ConfigError}.
+    A unix socket is given to C{owner}. C{readiness} is what the process wants, now and later.
+    Raises L{ConfigError}.
     """
-    status = Status(reactor, _listeners(config, owner))
+    status = Status(reactor, _listeners(config, owner), readiness)
     events.subscribe(status)
     return status
 

@@ -70,6 +70,9 @@ def _process(process: Process) -> Iterator[Trouble]:
 
 
 def _section(section: Section, now: float) -> Iterator[Trouble]:
+    if section.draining:
+        what = f"[{section.name}] is draining: new connections are better sent elsewhere"
+        yield Trouble(Level.ATTENTION, what)
     if section.certificate is not None:
         yield from _certificate(section.name, section.certificate.daysLeft)
     down = [backend for backend in section.backends if backend.health is Health.DOWN]

@@ -76,11 +76,18 @@ class Given:
 
 @frozen
 class Count:
-    """What one connection has moved so far."""
+    """What one connection has moved so far, and what else is to be known of it.
+
+    C{seconds} is its age, C{backend} C{None} until one is connected.
+    """
 
     section: str
     sentToTLS: int
     sentToSocket: int
+    connection: str = ""
+    client: str = ""
+    backend: str | None = None
+    seconds: float = 0.0
 
 
 class _Process(ProcessProtocol):
@@ -185,6 +192,19 @@ class Crew:
         return DeferredList(asked).addCallback(
             lambda outcomes: tuple(each for _, counts in outcomes for each in counts)
         )
+
+    def close(self, connection: str) -> bool:
+        """End C{connection}; false when no worker has it."""
+        for worker in self._workers.values():
+            if connection in worker.given:
+                worker.link.send("close", connection=connection)
+                return True
+        return False
+
+    def show(self, level: int) -> None:
+        """Have every worker tell of what is logged up to C{level}."""
+        for worker in self._workers.values():
+            worker.link.send("show", level=level)
 
     def stop(self) -> Deferred[Any]:
         """End all connections and workers; fires when they are gone."""

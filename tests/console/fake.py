@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 
 from appliance.config.model import NOWHERE, Problem, Severity
 from appliance.console.desk import Desk
-from appliance.console.operator import Connection, Echo, Mode, Reloaded
+from appliance.console.operator import Connection, Echo, Reloaded
 from appliance.events import Event, Events, Health
 from appliance.health.result import Result, State
 from appliance.status import document as d
@@ -32,6 +32,7 @@ def section(name: str, *backends: d.Backend, days: int | None = 44) -> d.Section
     return d.Section(
         name=name,
         serving=True,
+        draining=False,
         addresses="127.0.0.1:2761",
         targets="192.168.1.100:104",
         connections=2,
@@ -102,23 +103,23 @@ class FakeOperator:
     done: list[tuple[Any, ...]] = field(factory=list)
     level: int = 5
     breaks: bool = False
-    _modes: dict[str, Mode] = field(
-        factory=lambda: {STORE: Mode(False, 5), WORKLIST: Mode(False, 5)}
+    open: tuple[Connection, ...] = (
+        Connection("7", STORE, "10.0.0.5:40001", "192.168.1.100:104", 12.0, 4000, 1_000_000),
+        Connection("9", WORKLIST, "10.0.0.6:40002", "", 0.2, 0, 0),
     )
+    unreadable: OSError | None = None
+    _levels: dict[str, int] = field(factory=lambda: {STORE: 5, WORKLIST: 5})
 
     def status(self) -> d.Document:
         if self.breaks:
             raise ZeroDivisionError("a defect")
         return self.told
 
-    def modes(self) -> Mapping[str, Mode]:
-        return dict(self._modes)
+    def levels(self) -> Mapping[str, int]:
+        return dict(self._levels)
 
     async def connections(self) -> Sequence[Connection]:
-        return (
-            Connection("7", STORE, "10.0.0.5:40001", "192.168.1.100:104", 12.0, 4000, 1_000_000),
-            Connection("9", WORKLIST, "10.0.0.6:40002", "", 0.2, 0, 0),
-        )
+        return self.open
 
     async def close(self, connection: str) -> bool:
         self.done.append(("close", connection))
@@ -126,8 +127,11 @@ class FakeOperator:
 
     def drain(self, section: str | None, draining: bool) -> None:
         self.done.append(("drain", section, draining))
-        for name in [section] if section is not None else list(self._modes):
-            self._modes[name] = evolve(self._modes[name], draining=draining)
+        sections = tuple(
+            evolve(each, draining=draining) if section in (None, each.name) else each
+            for each in self.told.sections
+        )
+        self.told = judged(evolve(self.told, sections=sections))
 
     def reload(self) -> Reloaded:
         self.done.append(("reload",))
@@ -142,12 +146,14 @@ class FakeOperator:
 
     def setLevel(self, level: int, section: str | None) -> None:
         self.done.append(("level", level, section))
-        for name in [section] if section is not None else list(self._modes):
-            self._modes[name] = evolve(self._modes[name], level=level)
+        for name in [section] if section is not None else list(self._levels):
+            self._levels[name] = level
         if section is None:
             self.level = level
 
     def journal(self, count: int) -> Sequence[Mapping[str, Any]] | None:
+        if self.unreadable is not None:
+            raise self.unreadable
         return None if self.entries is None else self.entries[-count:]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import ssl
+import sys
 import time
 import urllib.request
 from collections import Counter
@@ -81,8 +82,13 @@ def journal(directory: Path) -> list[dict[str, Any]]:
 
 
 def state(child: Child, port: int, word: str, before: str = "up") -> None:
-    """Return when the appliance says that the backend is C{word}, and was C{before} until then."""
+    """Return when the appliance says that the backend is C{word}, and was C{before} until then.
+
+    How long it took from here is printed, whatever becomes of the test.
+    """
+    began = time.monotonic()
     child.waitFor(rf"backend 127\.0\.0\.1:{port} is {word} \(was {before}", READY)
+    sys.__stderr__.write(f"\nbackend {word}, was {before}: {time.monotonic() - began:.2f} s\n")
 
 
 class TestArchives:

@@ -124,6 +124,17 @@ class ReadinessTests(SynchronousTestCase):
         self.hospital.tell(e.Stopping("SIGTERM", 0))
         self.assertFalse(self.ready().ready)
 
+    def test_drained(self) -> None:
+        """One section can be drained alone, and says so."""
+        self.hospital.begin()
+        self.hospital.ledger.readiness.drained.add(STORE)
+        document = self.hospital.ledger.read()
+        found = readiness(document.state, document.sections)
+        self.assertFalse(found.ready)
+        self.assertIn(f"FAIL [{STORE}] is draining", found.lines)
+        self.assertTrue(readiness(document.state, document.sections[1:]).ready)
+        self.assertIn(f"[{STORE}] is draining", headline(document))
+
     def test_expired(self) -> None:
         """Not with a certificate that has expired."""
         self.hospital.begin(notAfter=NOW + 100)

@@ -15,7 +15,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         e.CommandGiven,
-        6,
+        7,
         "Console: {e.who} looked by {e.face}: {e.line}",
         "Somebody gave a command that only looks; monitoring does so all the time.",
         lambda event: event.ok and not event.changes,
