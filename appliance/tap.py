@@ -23,6 +23,7 @@ from appliance.events import Events, Reading
 from appliance.logs.listener import LogListener, onError, twistedObserver
 from appliance.logs.sinks import Sink
 from appliance.section.reading import load
+from appliance.system.notify import Notifier
 from appliance.system.process import (
     ProcessError,
     checkPidFile,
@@ -30,6 +31,8 @@ from appliance.system.process import (
     keepOpen,
     userNumber,
 )
+from appliance.system.reactor import install
+from appliance.system.stall import StallWatch
 
 DEFAULT_CONFIG = "/etc/butterfly-tls/butterfly-tls.conf"
 
@@ -84,6 +87,7 @@ class Hosted(Daemon):
 
 def makeService(options: Options) -> Hosted:
     """Build the service for twistd; exits with words when anything is wrong."""
+    install()
     from twisted.internet import reactor
 
     parent: Any = options.parent if options.parent is not None else {}
@@ -109,6 +113,10 @@ def makeService(options: Options) -> Hosted:
         daemon.record(config, (parent.get("uid"), parent.get("gid")))
         daemon.begin(config)
         attach(daemon, reactor, events, log, config, os.environ)
+        notifier = Notifier(reactor, os.environ)
+        events.subscribe(notifier)
+        notifier.setServiceParent(daemon)
+        StallWatch(reactor, events).setServiceParent(daemon)
     except ConfigError as error:
         problems = "\n".join(map(str, error.problems))
         raise SystemExit(f"{problems}\nConfiguration failed: nothing was started") from None

@@ -22,6 +22,7 @@ from appliance.cli.arguments import seconds
 from appliance.cli.running import complete
 from appliance.config.model import Config, ConfigError, Problem, SectionConfig, TLSConfig
 from appliance.config.profilerules import verdict
+from appliance.console.service import shellProblems
 from appliance.events import Events
 from appliance.health.learnt import Learnt
 from appliance.health.result import Result, State
@@ -69,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         problems = list(config.warnings)
         settings = _settings(config, problems)
         problems += auditProblems(config.process)
+        problems += shellProblems(config.process.console)
     for problem in problems:
         print(problem)
     answers: tuple[Answer, ...] = ()

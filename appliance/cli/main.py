@@ -46,15 +46,18 @@ def command(name: str) -> Command:
     return cast(Command, import_module(f"appliance.cli.{name}"))
 
 
-def buildParser() -> argparse.ArgumentParser:
-    """The whole command line as one parser; the reference documentation is made from it too."""
+def buildParser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The whole command line as one parser; the reference documentation is made from it too.
+
+    With some of the C{names} alone the modules of the others are not loaded.
+    """
     parser = argparse.ArgumentParser(
         prog="butterfly-tls",
         description="Tools around the DICOM-TLS appliance 'twistd butterfly-tls'.",
     )
     parser.add_argument("--version", action="version", version=f"butterfly-tls {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    for name in names:
         module = command(name)
         subparser = subparsers.add_parser(
             name,
@@ -74,7 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = argparse.Namespace(words=argv[1:], run=command(argv[0]).run)
     else:
         try:
-            arguments = buildParser().parse_args(argv)
+            # What monitoring calls every few seconds must not load all the rest.
+            wanted = argv[:1] if argv and argv[0] in COMMANDS else COMMANDS
+            arguments = buildParser(wanted).parse_args(argv)
         except SystemExit as end:
             if end.code and argv and argv[0] in PLUGINS:
                 raise SystemExit(PLUGINS[argv[0]]) from None

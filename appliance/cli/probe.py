@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from appliance.cli.arguments import seconds
 from appliance.cli.asking import AskError, Asking, addSocket
 from appliance.console.tables import shown
 from appliance.status.verdict import EXPIRES_SOON
@@ -60,6 +61,13 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
         default=EXPIRES_SOON,
         help="warn when a certificate expires within so many days (default: %(default)s)",
     )
+    add(
+        "--patience",
+        metavar="SECONDS",
+        type=seconds,
+        default=PATIENCE,
+        help="how long the answer may take (default: %(default)g)",
+    )
     add("--no-backends", action="store_true", help="leave out how the backends are")
     addSocket(parser)
 
@@ -67,7 +75,7 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask, print the line, and return the state."""
     try:
-        asking = Asking(arguments.socket, PATIENCE)
+        asking = Asking(arguments.socket, arguments.patience)
         try:
             answer = asking.ask("status")
         finally:
@@ -110,7 +118,7 @@ def findings(
         if not section["serving"]:
             yield Finding(State.CRITICAL, f"[{name}] does not listen")
         elif section["draining"]:
-            yield Finding(State.WARNING, f"[{name}] is draining: new clients are told to come again later")
+            yield Finding(State.WARNING, f"[{name}] is draining: new clients are sent away")
         yield from _certificate(section, days)
         if backends:
             yield from _backends(section)

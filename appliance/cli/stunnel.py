@@ -23,6 +23,7 @@ from appliance.cli.stunnelserver import Start
 from appliance.cli.stunnelsource import DescriptorSource, FileSource, Source
 from appliance.system.background import openStandard
 from appliance.system.process import ProcessError, said
+from appliance.system.reactor import install
 
 SUMMARY = "run the appliance by stunnel's command line and rules"
 
@@ -67,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     tell = INFORMATION.get(TODAY.get(first, first))
     if tell is None:
         openStandard()
+        install()
         from twisted.internet import reactor
 
         return Start(reactor).run(lambda: sourceFor(words, os.getcwd()))

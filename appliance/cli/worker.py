@@ -21,6 +21,7 @@ from appliance.logs.listener import onError, twistedObserver
 from appliance.logs.vocabulary import levels
 from appliance.service import Appliance
 from appliance.system.link import Link
+from appliance.system.reactor import install
 from appliance.system.workers import LINK, NEEDED
 
 
@@ -91,6 +92,7 @@ class Worker:
 
 def main() -> None:
     """Serve until the supervisor says stop or is gone."""
+    install()
     from twisted.internet import reactor
 
     _leaveSignalsToTheSupervisor()

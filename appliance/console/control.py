@@ -11,7 +11,7 @@ import struct
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -149,19 +149,16 @@ class ControlProtocol(LineReceiver):
         self.factory.leave(self)
 
 
-class ControlFactory(Factory[ControlProtocol]):
+class ControlFactory(Factory):
     """Makes a L{ControlProtocol} for each caller, with what they have in common."""
 
-    protocol = ControlProtocol
+    protocol: Any = ControlProtocol
+    noisy = False
 
     def __init__(self, reactor: Any, desk: Desk) -> None:
         self.reactor = reactor
         self.desk = desk
         self._callers: set[ControlProtocol] = set()
-
-    def buildProtocol(self, addr: IAddress | None) -> ControlProtocol | None:
-        """A protocol for one caller."""
-        return super().buildProtocol(addr)
 
     def admit(self, caller: ControlProtocol) -> bool:
         """Let C{caller} in; false when too many are there."""

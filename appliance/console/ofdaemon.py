@@ -13,7 +13,7 @@ from attrs import frozen
 from appliance.config.model import Config, ConfigError, Problem
 from appliance.console.desk import Desk
 from appliance.console.operator import Connection, Echo, Reloaded
-from appliance.console.service import consoleFor, controlPath
+from appliance.console.service import consoleFor, controlPath, shellProblems
 from appliance.daemon import Daemon, starting
 from appliance.events import Configured, Event, Events, Refused, Warned
 from appliance.health.result import Result, State
@@ -118,7 +118,7 @@ class DaemonOperator:
             fresh = load(config.path)
         except ConfigError as error:
             return error.problems
-        found = list(fresh.warnings)
+        found = [*fresh.warnings, *shellProblems(fresh.process.console)]
         for section in fresh.sections:
             found += settingsFor(section, datetime.now(UTC), self.daemon.passphrases)[1]
         return found

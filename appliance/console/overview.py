@@ -68,10 +68,12 @@ def state(section: Section, document: Document) -> str:
 
 
 def backendsUp(section: Section) -> str:
-    """How many of a section's backends may be tried."""
-    # Nobody has found those of unknown health to be down.
-    up = sum(backend.health is not Health.DOWN for backend in section.backends)
-    return f"{up} of {len(section.backends)} up" if section.backends else ""
+    """How many of a section's backends are up."""
+    known = [backend.health for backend in section.backends if backend.health is not Health.UNKNOWN]
+    unknown = len(section.backends) - len(known)
+    up = sum(health is not Health.DOWN for health in known)
+    parts = (f"{up} of {len(known)} up" if known else "", f"{unknown} unknown" if unknown else "")
+    return ", ".join(filter(None, parts))
 
 
 def _daysLeft(certificate: Certificate | None) -> str:

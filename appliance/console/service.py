@@ -6,13 +6,14 @@ Everything that can fail does so in L{consoleFor}, while the process has all its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 from twisted.application.service import Service
 
 from appliance.config.model import (
     RUNTIME_CONTROL,
+    Address,
     Config,
     ConfigError,
     ConsoleConfig,
@@ -25,6 +26,9 @@ from appliance.console.control import FACE, ControlFactory
 from appliance.console.desk import Desk
 from appliance.console.doors import Door, Owner, listenAt
 from appliance.events import ConsoleRefused, Warned
+
+if TYPE_CHECKING:
+    from appliance.console.ssh.factory import ConsoleFactory
 
 _RUNTIME: Final = "RUNTIME_DIRECTORY"
 """What systemd calls its directory in the environment; several have a colon between them."""
@@ -105,57 +109,78 @@ class _Building:
     def control(self, path: str, wanted: ConsoleConfig) -> None:
         """Open the control socket."""
         if len(path.encode()) > _LONGEST_PATH:
-            expected = f"one of at most {_LONGEST_PATH} bytes for a unix socket"
-            self._wrong(wanted.controlWhere, f"{path} is too long", expected, option="control")
+            found = f"{path} is too long for a unix socket"
+            expected = f"a path of at most {_LONGEST_PATH} bytes"
+            where = wanted.controlWhere
+            self.problems.append(Problem(Severity.ERROR, where, found, expected, option="control"))
             return
         factory = ControlFactory(self._reactor, self._desk)
-        listeners, problems = listenAt(
-            UnixAddress(path), self._owner, wanted.controlWhere, "control"
-        )
-        self.problems += problems
-        self.doors.append(Door(tuple(listeners), factory, self._closed(FACE)))
-        self.ends.append(factory.endAll)
+        self._door(FACE, UnixAddress(path), factory, wanted.controlWhere, "control")
 
     def shell(self, wanted: ConsoleConfig, python: Mapping[str, Any] | None) -> None:
         """Open the shell."""
         # Only here: it takes time and memory that others can do without.
         from appliance.console.ssh.factory import ConsoleFactory
-        from appliance.console.ssh.keys import KeyFileError, readAuthorized, readHostKey
+        from appliance.console.ssh.keys import readAuthorized, readHostKey
 
-        keys, hostKeyFile, address = str(wanted.keys), str(wanted.hostKey), wanted.manhole
-        assert address is not None  # noqa: S101  # who calls has looked
-        try:
-            hostKey = readHostKey(hostKeyFile)
-        except KeyFileError as error:
-            self._wrong(wanted.hostKeyWhere, *error.words, option="manholeHostKey")
+        problems = shellProblems(wanted)
+        self.problems += problems
+        if any(problem.fatal for problem in problems) or wanted.manhole is None:
             return
-        try:
-            found, unusable = readAuthorized(keys)
-        except KeyFileError as error:
-            self._wrong(wanted.keysWhere, *error.words, option="manholeKeys")
-            return
-        for each in unusable:
-            self._tell(Where(keys, each.line), f"this line lets nobody in: {each.why}")
-        if not found:
-            self._tell(wanted.keysWhere, f"there is no key in {keys}: nobody can log in")
+        hostKey, keys = readHostKey(str(wanted.hostKey)), str(wanted.keys)
         factory = ConsoleFactory(
             self._reactor, self._desk, hostKey, lambda: readAuthorized(keys)[0], python
         )
-        listeners, problems = listenAt(address, self._owner, wanted.manholeWhere, "manhole")
-        self.problems += problems
-        self.doors.append(Door(tuple(listeners), factory, self._closed("ssh")))
-        self.ends.append(factory.endAll)
+        self._door("ssh", wanted.manhole, factory, wanted.manholeWhere, "manhole")
 
-    def _closed(self, face: str) -> Callable[[str], None]:
+    def _door(
+        self,
+        face: str,
+        address: Address,
+        factory: ControlFactory | ConsoleFactory,
+        where: Where,
+        option: str,
+    ) -> None:
         def closed(why: str) -> None:
             self._desk.events.publish(ConsoleRefused(face, "everybody for a while", why))
 
-        return closed
+        listeners, problems = listenAt(address, self._owner, where, option)
+        self.problems += problems
+        self.doors.append(Door(tuple(listeners), factory, closed))
+        self.ends.append(factory.endAll)
 
-    def _wrong(
-        self, where: Where, found: str, expected: str = "", advice: str = "", option: str = ""
+
+def shellProblems(wanted: ConsoleConfig) -> list[Problem]:
+    """What is wrong with the files that the shell needs, where one is wanted."""
+    if wanted.manhole is None:
+        return []
+    from appliance.console.ssh.keys import KeyFileError, readAuthorized, readHostKey
+
+    path, problems = str(wanted.keys), []
+
+    def tell(
+        severity: Severity,
+        where: Where,
+        option: str,
+        found: str,
+        expected: str = "",
+        advice: str = "",
     ) -> None:
-        self.problems.append(Problem(Severity.ERROR, where, found, expected, advice, option=option))
+        problems.append(Problem(severity, where, found, expected, advice, option=option))
 
-    def _tell(self, where: Where, found: str) -> None:
-        self.problems.append(Problem(Severity.WARNING, where, found, option="manholeKeys"))
+    try:
+        readHostKey(str(wanted.hostKey))
+    except KeyFileError as error:
+        tell(Severity.ERROR, wanted.hostKeyWhere, "manholeHostKey", *error.words)
+    try:
+        found, unusable = readAuthorized(path)
+    except KeyFileError as error:
+        tell(Severity.ERROR, wanted.keysWhere, "manholeKeys", *error.words)
+        return problems
+    for each in unusable:
+        why = f"this line lets nobody in: {each.why}"
+        tell(Severity.WARNING, Where(path, each.line), "manholeKeys", why)
+    if not found:
+        nobody = f"there is no key in {path}: nobody can log in"
+        tell(Severity.WARNING, wanted.keysWhere, "manholeKeys", nobody)
+    return problems

@@ -1,9 +1,9 @@
 """One connected socket at the reactor, as the relay needs it: prompt, bounded and half-closable.
 
 A L{Wire} is the transport of whatever it carries. It reads into one buffer that all connections
-share, writes straight to the socket while nothing is queued, keeps what the kernel would not take,
-tells a producer when to pause, and has what it read acknowledged at once. Twisted's own transports
-do each of these in another turn of the reactor. It knows nothing of TLS or DICOM.
+share, sends at once what the kernel takes, has what it read acknowledged at once, and ends when
+there is nothing left to send. Twisted's own transports do each of these in another turn of the
+reactor. It knows nothing of TLS or DICOM.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted
@@ -28,20 +27,18 @@ from twisted.internet.interfaces import (
     ITransport,
     IWriteDescriptor,
 )
-from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from appliance.config.model import SocketOption
+from appliance.system.outlet import Outlet
 
-INBOX = memoryview(bytearray(256 * 1024))
+INBOX: Final = memoryview(bytearray(256 * 1024))
 """What every connection of the process is read into, since one is read at a time."""
 
-HIGH_WATER = 256 * 1024
-"""Bytes queued on a leg at which whoever fills it is asked to pause."""
-
-_RESET = struct.pack("ii", 1, 0)
+_RESET: Final = struct.pack("ii", 1, 0)
 
 
 @implementer(
@@ -52,36 +49,27 @@ _RESET = struct.pack("ii", 1, 0)
     IPushProducer,
     ISystemHandle,
 )
-class Wire:
+class Wire(Outlet):
     """The transport on C{handle}, a connected socket that is its own from now on.
 
     A carried protocol with a method C{viewReceived(view)} gets a memoryview that is good only
     during that call; any other gets bytes through C{dataReceived}, as usual. One that provides
     C{IHalfCloseableProtocol} hears of each direction's end by itself. C{options} are set on the
-    socket after our own.
+    socket after our own. Raises C{OSError} when they cannot be.
     """
 
     protocol: IProtocol
-    disconnecting = False
-    lost = False
 
     def __init__(
         self, reactor: Any, handle: socket.socket, options: Iterable[SocketOption] = ()
     ) -> None:
-        self._reactor = reactor
-        self._socket = handle
+        super().__init__(reactor, handle)
         self._number = handle.fileno()
         self._internet = handle.family != socket.AF_UNIX
-        self._queue: deque[bytes | memoryview] = deque()
-        self._queued = 0
-        self._reading = self._writing = False
-        self._paused = False
-        self._readEnded = False
-        self._finishing = False
-        self._broken = False
-        self._producer: Any = None
-        self._producerPaused = False
-        handle.setblocking(False)
+        self._reading = self._paused = self._readEnded = self._inTurn = False
+        self._why = connectionDone
+        if handle.gettimeout() != 0:
+            handle.setblocking(False)
         if self._internet:
             handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -98,7 +86,7 @@ class Wire:
     # --- reading ---------------------------------------------------------------------------
 
     def doRead(self) -> Any:
-        """Something has come, or the end, which is returned."""
+        """Something has come, or the end; a connection that is lost is returned as such."""
         if self._paused or self.lost or self.disconnecting:
             self._unread()
             return None
@@ -108,18 +96,27 @@ class Wire:
             return None
         except OSError:
             return CONNECTION_LOST
-        if not size:
-            return CONNECTION_DONE
+        self._inTurn = True
+        if size:
+            self._hand(INBOX[:size])
+        else:
+            self._unread()
+            self.readConnectionLost(connectionDone)
+        self._inTurn = False
+        if self.lost:
+            self.connectionLost(self._why)
+        return None
+
+    def _hand(self, view: memoryview) -> None:
         receive = getattr(self.protocol, "viewReceived", None)
         if receive is not None:
-            receive(INBOX[:size])
+            receive(view)
         else:
-            self.protocol.dataReceived(bytes(INBOX[:size]))
-        if self._internet and not self.lost:
+            self.protocol.dataReceived(bytes(view))
+        if self._internet:
             # dcmtk writes each PDU in two pieces with Nagle on, so a delayed ACK costs it 40 ms a
             # PDU. The kernel drops the flag again by itself: it must be set after each read.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        return None
 
     def readConnectionLost(self, reason: Failure) -> None:  # noqa: ARG002
         """The peer's FIN: it has no more to say but may still listen."""
@@ -144,103 +141,26 @@ class Wire:
         self.loseConnection()
 
     def _read(self) -> None:
-        if self._paused or self._readEnded or self.lost or self.disconnecting:
+        if self._reading or self._paused or self._readEnded or self.lost or self.disconnecting:
             return
-        if not self._reading:
-            self._reading = True
-            self._reactor.addReader(self)
+        self._reading = True
+        self._reactor.addReader(self)
 
     def _unread(self) -> None:
         if self._reading:
             self._reading = False
             self._reactor.removeReader(self)
 
-    # --- writing ---------------------------------------------------------------------------
+    # --- ending ----------------------------------------------------------------------------
 
-    def write(self, data: Any) -> None:
-        """Send C{data} (any buffer); what the kernel does not take is copied and queued."""
-        if self._finishing or self.lost or self._broken:
-            return
-        if not self._queue:
-            try:
-                sent = self._socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                # What had come before that is still read.
-                self._broken = True
-                self._unsentRemains()
-                return
-            if sent == len(data):
-                return
-            data = memoryview(data)[sent:]
-            self._unsentRemains()
-        self._queue.append(bytes(data))
-        self._queued += len(data)
-        if self._queued > HIGH_WATER and self._producer is not None and not self._producerPaused:
-            self._producerPaused = True
-            self._producer.pauseProducing()
-
-    def _unsentRemains(self) -> None:
-        self._writing = True
-        self._reactor.addWriter(self)
-
-    def writeSequence(self, data: Any) -> None:
-        """Send several pieces as one."""
-        self.write(b"".join(data))
-
-    def doWrite(self) -> Any:
-        """The kernel takes more, or has lost the connection, which is returned."""
-        if self.lost:
-            return None
-        if self._broken:
-            return CONNECTION_LOST
-        queue = self._queue
-        while queue:
-            piece = queue[0]
-            try:
-                sent = self._socket.send(piece)
-            except BlockingIOError:
-                return None
-            except OSError:
-                return CONNECTION_LOST
-            self._queued -= sent
-            if sent < len(piece):
-                queue[0] = memoryview(piece)[sent:]
-                return None
-            queue.popleft()
-        self._unwrite()
+    def emptied(self) -> None:
+        """All that was queued is with the kernel."""
         if self.disconnecting:
-            self._endSoon(connectionDone)
+            self.connectionLost(connectionDone)
         elif self._finishing:
             self._sendFIN()
-        elif self._producerPaused and self._producer is not None:
-            self._producerPaused = False
-            self._producer.resumeProducing()
-        return None
-
-    def _unwrite(self) -> None:
-        if self._writing:
-            self._writing = False
-            self._reactor.removeWriter(self)
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that wait here for the kernel."""
-        return self._queued
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Pause C{producer} while much is queued here. Only push producers are taken."""
-        if not streaming:
-            raise TypeError("a Wire takes push producers only")
-        self._producer = producer
-        self._producerPaused = False
-
-    def unregisterProducer(self) -> None:
-        """Forget the producer."""
-        self._producer = None
-
-    # --- ending ----------------------------------------------------------------------------
+        else:
+            super().emptied()
 
     def loseWriteConnection(self) -> None:
         """Send what is queued, then FIN; reading goes on."""
@@ -269,37 +189,33 @@ class Wire:
             self._endSoon(connectionDone)
 
     def dropConnection(self) -> None:
-        """Close at once; what is queued here is not sent."""
+        """Close at once with a FIN; what is queued here is not sent."""
         self._queue.clear()
         self._queued = 0
-        if self.disconnecting:
-            self._endSoon(connectionDone)
-        else:
-            self.loseConnection()
+        self.loseConnection()
+        self._endSoon(connectionDone)
 
     def abortConnection(self) -> None:
         """Reset the connection at once; nothing queued is sent."""
-        if self.lost:
-            return
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._endSoon(Failure(ConnectionAborted()))
+        if not self.lost:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._endSoon(Failure(ConnectionAborted()))
 
     def _endSoon(self, reason: Failure) -> None:
-        """Close in the next turn: nobody expects to hear of the end in the midst of a call."""
-        if not self.lost:
-            self.lost = True
-            self._unread()
-            self._unwrite()
+        """Close, but not in the midst of a call, where nobody expects to hear of the end."""
+        if self.lost:
+            return
+        self.lost = True
+        self._why = reason
+        self._unread()
+        self._unwrite()
+        # Not in another's turn either: the reactor may still have an event of ours, and must not
+        # find a new connection under our number.
+        if not self._inTurn:
             self._reactor.callLater(0, self.connectionLost, reason)
 
-    def _discard(self) -> None:
-        """Read what is left: to close with bytes unread would take away what was sent last."""
-        if not self._readEnded:
-            with contextlib.suppress(OSError):
-                self._socket.recv_into(INBOX)
-
     def writeConnectionLost(self, reason: Failure) -> None:
-        """No reactor calls this: we know by ourselves when we have ended."""
+        """No reactor calls this: it is we who end that direction."""
 
     def connectionLost(self, reason: Failure) -> None:
         """Both directions are gone."""
@@ -308,7 +224,7 @@ class Wire:
         self.lost = True
         self._unread()
         self._unwrite()
-        if reason is connectionDone:
+        if reason is connectionDone and not self._readEnded:
             self._discard()
         self._socket.close()
         self._queue.clear()
@@ -317,6 +233,11 @@ class Wire:
         protocol = self.protocol
         del self.protocol
         protocol.connectionLost(reason)
+
+    def _discard(self) -> None:
+        """Read what is left: to close with bytes unread would take away what was sent last."""
+        with contextlib.suppress(OSError):
+            self._socket.recv_into(INBOX)
 
     # --- who is who ------------------------------------------------------------------------
 

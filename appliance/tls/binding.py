@@ -111,8 +111,8 @@ def drain(connection: SSL.Connection, scratch: Scratch) -> int:
 
     C{Connection.bio_read} allocates a buffer of the full size asked for and copies out of it.
     """
-    got = _lib.BIO_read(connection._from_ssl, scratch.address, scratch.size)
-    return max(cast(int, got), 0)
+    got: int = _lib.BIO_read(connection._from_ssl, scratch.address, scratch.size)
+    return got if got > 0 else 0
 
 
 def tune(connection: SSL.Connection) -> None:

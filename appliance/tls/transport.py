@@ -23,7 +23,7 @@ from twisted.internet.interfaces import (
     IPushProducer,
     ITransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -37,6 +37,7 @@ from appliance.tls.binding import (
     shakeHands,
     tune,
 )
+from appliance.tls.layer import Layer
 
 PLAIN = Scratch(256 * 1024)
 CIPHER = Scratch(256 * 1024)
@@ -52,7 +53,7 @@ FIRST_BYTES = 16 * 1024
 
 
 @implementer(IHalfCloseableProtocol, ITransport, IPushProducer)
-class TLSWire(Protocol):
+class TLSWire(Layer):
     """A protocol to the L{appliance.system.wire.Wire} below, a transport to what it carries.
 
     The carried protocol speaks and hears plaintext, by views if it takes them, as it would of a
@@ -64,7 +65,6 @@ class TLSWire(Protocol):
     gives C{None} to hear more of it before OpenSSL does.
     """
 
-    transport: Any
     disconnecting = False
     lost = False
     cleanEnd = False
@@ -146,12 +146,14 @@ class TLSWire(Protocol):
                 return
             view, self._unchosen, self._choose = self._unchosen, b"", None
             self._use(chosen)
-        feed(self.connection, view)
+        elif self._tls is None:
+            self._use(self._makeConnection(self))
+        feed(self._tls, view)
         self._shakeHands()
 
     def _shakeHands(self) -> None:
         try:
-            ready = shakeHands(self.connection)
+            ready = shakeHands(self._tls)
         except SSL.Error:
             self._fail(Failure())
             return
@@ -274,30 +276,25 @@ class TLSWire(Protocol):
         if goodbye is not None:
             goodbye()
 
-    def _flush(self) -> None:
-        """Send the ciphertext that OpenSSL has ready."""
-        got = CIPHER.size
+    def _flush(self) -> int:
+        """Send the ciphertext that OpenSSL has ready; returns how many bytes that was."""
+        sent, got = 0, CIPHER.size
         while got == CIPHER.size:
             got = drain(self._tls, CIPHER)
             if got:
+                sent += got
                 self.transport.write(CIPHER.view[:got])
+        return sent
 
     def _answer(self) -> None:
         """Send what OpenSSL has to say to what was read: alerts, key updates."""
-        before = self.transport.unsent
-        self._flush()
-        self._answered = (self._answered if before else 0) + self.transport.unsent - before
+        said = self._flush()
+        if not said:
+            return
+        self._answered = self._answered + said if self.transport.unsent else 0
         if self._answered > MOST_ANSWERS:
             # It makes us talk and does not listen: what waits for it would grow without end.
             self._fail(Failure(SSL.Error([("", "", "peer does not read")])))
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Pause C{producer} while much waits for the kernel. Only push producers are taken."""
-        self.transport.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """Forget the producer."""
-        self.transport.unregisterProducer()
 
     # --- pausing ---------------------------------------------------------------------------
 
@@ -338,7 +335,7 @@ class TLSWire(Protocol):
 
     def _sayGoodbye(self) -> None:
         try:
-            self.connection.shutdown()
+            self._tls.shutdown()
         except SSL.Error:
             # Already broken: there is nobody to say it to.
             return
@@ -379,23 +376,6 @@ class TLSWire(Protocol):
     def getPeerCertificate(self) -> crypto.X509 | None:
         """The peer's own certificate, if it sent one."""
         return self.connection.get_peer_certificate()
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that wait for the kernel."""
-        return int(self.transport.unsent)
-
-    def getPeer(self) -> IAddress:
-        """The remote address."""
-        return self.transport.getPeer()  # type: ignore[no-any-return]
-
-    def getHost(self) -> IAddress:
-        """Our own address."""
-        return self.transport.getHost()  # type: ignore[no-any-return]
-
-    def getHandle(self) -> Any:
-        """The socket below."""
-        return self.transport.getHandle()
 
 
 class TLSWireFactory(Factory):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
 
 from appliance.config.model import NOWHERE, Problem, Severity
 from appliance.console.desk import Desk
@@ -108,6 +109,7 @@ class FakeOperator:
         Connection("9", WORKLIST, "10.0.0.6:40002", "", 0.2, 0, 0),
     )
     unreadable: OSError | None = None
+    slow: Deferred[None] | None = None
     _levels: dict[str, int] = field(factory=lambda: {STORE: 5, WORKLIST: 5})
 
     def status(self) -> d.Document:
@@ -123,6 +125,8 @@ class FakeOperator:
 
     async def close(self, connection: str) -> bool:
         self.done.append(("close", connection))
+        if self.slow is not None:
+            await self.slow
         return connection == "7"
 
     def drain(self, section: str | None, draining: bool) -> None:

@@ -248,6 +248,14 @@ class AssociationTests(Case):
         self.assertEqual(self.facts, [])
         self.assertTrue(self.inspector.open)
 
+    def test_requests(self) -> None:
+        """Requests are counted, wherever they stand; only a client makes any."""
+        self.associate()
+        self.turn(BACKEND, REQUEST)
+        self.assertEqual(self.inspector.requests, 1)
+        self.turn(CLIENT, REQUEST)
+        self.assertEqual(self.inspector.requests, 2)
+
 
 class OperationTests(Case):
     """Messages, counted."""

@@ -35,6 +35,7 @@ class ConsoleFactory(SSHFactory):
     """
 
     protocol = Transport
+    noisy = False
     primes = None
 
     def __init__(

@@ -23,6 +23,9 @@ IDLE: Final = 1800.0
 MOST_BEFORE_LOGIN: Final = 64 * 1024
 """Bytes of a message from somebody who has not."""
 
+_LONGEST_REASON: Final = 100
+"""Characters of a reason, which may repeat what the client has sent."""
+
 KEY_EXCHANGES: Final = (
     b"mlkem768x25519-sha256",
     b"curve25519-sha256",
@@ -86,6 +89,11 @@ class Transport(SSHServerTransport):
         self._refusal = self._refusal or why
         self.transport.abortConnection()
 
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        """Part with the client, whom conch does not want any longer for the reason C{desc}."""
+        self._refusal = self._refusal or desc.decode("utf-8", "replace")[:_LONGEST_REASON]
+        super().sendDisconnect(reason, desc)
+
     def loggedIn(self, user: str) -> None:
         """It is C{user}, who from now on has more time."""
         self.user = user
@@ -113,9 +121,11 @@ class Transport(SSHServerTransport):
     @property
     def refusal(self) -> str:
         """Why the client was let go, or did not come in; empty for one who left by himself."""
-        if self.user is not None or self._refusal:
+        if self.user is not None:
             return self._refusal
-        return "it left without having logged in" if self.denied is None else self.denied[1]
+        if self.denied is not None:
+            return self.denied[1]
+        return self._refusal or "it left without having logged in"
 
     def connectionLost(self, reason: Failure | None = connectionDone) -> None:
         """The client is gone."""
