@@ -76,7 +76,7 @@ class Inspector:
 
     def connectionEnded(self, outcome: Outcome, why: str) -> None:
         """The connection ended; C{outcome} holds for an association that was still under way."""
-        if self._record is not None and self._record.releasing and not self._readable:
+        if self._record is not None and self._record.releasing and not self.readable:
             # Somebody asked for a release, and we are deaf to who could have granted it.
             self._safely(self._end, Outcome.RELEASED)
         else:
@@ -87,7 +87,7 @@ class Inspector:
     @property
     def requested(self) -> bool:
         """True when an association was asked for and has not ended, as far as we can tell."""
-        return self._record is not None and self._readable
+        return self._record is not None and self.readable
 
     @property
     def open(self) -> bool:
@@ -113,7 +113,8 @@ class Inspector:
         return self._record.frozen()
 
     @property
-    def _readable(self) -> bool:
+    def readable(self) -> bool:
+        """True while both sides can be followed."""
         return self._client.fault is None and self._backend.fault is None
 
     # --- what it hears ---------------------------------------------------------------------
@@ -133,7 +134,7 @@ class Inspector:
                 self._rejected(record, pdu)
             case ReleaseRQ():
                 record.releasing.add(fromClient)
-            case ReleaseRP() if (not fromClient) in record.releasing or not self._readable:
+            case ReleaseRP() if (not fromClient) in record.releasing or not self.readable:
                 self._end(Outcome.RELEASED)
             case Abort():
                 who = Outcome.ABORTED_BY_CLIENT if fromClient else Outcome.ABORTED_BY_BACKEND

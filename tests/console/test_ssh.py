@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from appliance.console.gate import FAILURES
 from appliance.console.ssh import transport
+from appliance.console.ssh.connection import MOST_SESSIONS
 from appliance.console.ssh.factory import MOST
 from appliance.events import (
     CommandGiven,
@@ -229,6 +230,31 @@ class LoginTests(ShellCase):
             done = await self.ssh("alice", f"-o{option}", "version")
             self.assertEqual((done.status, done.err), (0, ""), option)
         program("ssh")
+
+
+class SessionTests(ShellCase):
+    """Several sessions in one connection."""
+
+    async def test_tooMany(self) -> None:
+        """There may be some, and no more; that is told, and those that are open go on."""
+        self.serve()
+        path = str(self.directory / "master")
+        master = self.start(self.command("alice", "-M", f"-S{path}", "-N", "-T"))
+        await self.until(lambda: self.of(ConsoleLogin) and (self.directory / "master").exists())
+        slow = self.operator.slow = Deferred()
+        more = [
+            self.start(self.command("alice", f"-S{path}", "close 7")) for _ in range(MOST_SESSIONS)
+        ]
+        await self.until(lambda: len(self.operator.done) == MOST_SESSIONS)
+        extra = await self.start(self.command("alice", f"-S{path}", "-oControlMaster=no", "x")).done
+        self.assertNotEqual(extra.status, 0)
+        self.assertEqual(len(self.of(ConsoleRefused)), 1)
+        self.assertIn("sessions are open", self.of(ConsoleRefused)[0].why)
+        slow.callback(None)
+        for each in more:
+            self.assertEqual((await each.done).status, 0)
+        master.transport.signalProcess("TERM")  # type: ignore[union-attr]
+        await master.done
 
 
 class PromptTests(ShellCase):

@@ -50,7 +50,7 @@ class Face(Protocol):
 
 
 class Connection(SSHConnection):
-    """Opens sessions, and refuses all else without a word in the log."""
+    """Opens sessions, though not too many; all else is refused without a word in the log."""
 
     transport: Any
 
@@ -61,7 +61,10 @@ class Connection(SSHConnection):
             super().ssh_CHANNEL_OPEN(packet)
             return
         (theirs,) = struct.unpack(">L", rest[:4])
-        why = b"too many sessions" if kind == SESSION else b"only sessions can be opened here"
+        why = "only sessions can be opened here"
+        if kind == SESSION:
+            why = f"{MOST_SESSIONS} sessions are open in this connection"
+            self.transport.factory.refused(self.transport.address, why)
         self.transport.sendPacket(
             MSG_CHANNEL_OPEN_FAILURE,
             struct.pack(">2L", theirs, OPEN_ADMINISTRATIVELY_PROHIBITED) + NS(why) + NS(b""),

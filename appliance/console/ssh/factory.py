@@ -71,7 +71,7 @@ class ConsoleFactory(SSHFactory):
         if len(self._clients) >= MOST:
             if not self._full:
                 self._full = True
-                self._refused(client.address, f"{MOST} others are here")
+                self.refused(client.address, f"{MOST} others are here")
             return False
         self._clients.add(client)
         return True
@@ -83,7 +83,7 @@ class ConsoleFactory(SSHFactory):
         self._clients.discard(client)
         self._full = False
         if client.refusal and not client.silent:
-            self._refused(client.address, client.refusal)
+            self.refused(client.address, client.refusal)
         if client.user is not None:
             self.desk.events.publish(ConsoleLogout(client.user, client.address))
             return
@@ -91,9 +91,10 @@ class ConsoleFactory(SSHFactory):
             self.desk.events.publish(ConsoleLogin(client.denied[0], client.address, ok=False))
         if not client.silent and self._gate.failed(hostOf(client.address)):
             why = f"it has failed too often: nobody from there is heard for {REST:g} s"
-            self._refused(client.address, why)
+            self.refused(client.address, why)
 
-    def _refused(self, address: str, why: str) -> None:
+    def refused(self, address: str, why: str) -> None:
+        """Tell that somebody at C{address} was refused something, for C{why}."""
         self.desk.events.publish(ConsoleRefused(FACE, address, why))
 
     def welcome(self, client: Transport, user: str) -> Person:
