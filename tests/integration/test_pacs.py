@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import ssl
 import sys
@@ -20,12 +21,26 @@ from appliance.cli.child import Child, running
 from tests import objects
 from tests.integration.appliance import READY, keyPair, section, serving
 from tests.integration.test_dicom import client, received, storescp, tool
+from tests.integration.test_workers import awaitLines
 from tests.peers import awaitListener, freePort, program
 
 pytestmark = pytest.mark.real
 
 WATCHED = ("healthCheck = echo", "healthInterval = 1", "healthTimeout = 1", "healthFall = 2")
 CLEAN = "calledAET = ARCHIVE"
+
+
+SLOW = """
+import sys, time
+from pynetdicom import AE, evt
+ae = AE("SLOW")
+ae.add_supported_context("1.2.840.10008.1.1")
+def echo(event):
+    time.sleep(0.5)
+    return 0
+ae.start_server(("127.0.0.1", int(sys.argv[1])), evt_handlers=[(evt.EVT_C_ECHO, echo)])
+"""
+"""A server of pynetdicom's that thinks before it answers an echo."""
 
 
 @contextmanager
@@ -178,6 +193,37 @@ class TestArchives:
             log = "\n".join(pacs.lines)
         assert log.count("Association Received") - log.count("Association Release") in (0, 1)
         assert "Abort" not in log
+
+
+class TestUnsteady:
+    """Archives that keep us waiting, and archives that come and go."""
+
+    def test_slow(self, tmp_path: Path) -> None:
+        """One that takes its time within the limit is up, and the log says how long it took."""
+        keyPair(tmp_path)
+        behind = freePort()
+        command = [sys.executable, "-c", SLOW, str(behind)]
+        watched = ("calledAET = SLOW", "healthCheck = echo", "healthInterval = 1")
+        text = section(freePort(), behind, *watched, "healthTimeout = 5")
+        pytest.importorskip("pynetdicom", reason="pynetdicom (the [demo] extra) is not installed")
+        with running("slow", command, tmp_path):
+            awaitListener(behind)
+            with serving(tmp_path, text, level=7) as child:
+                state(child, behind, "up", "unknown")
+                said = child.waitFor(r"echo of backend .* \(([0-9.]+) ms\)", READY)
+        assert float(said[1]) > 500
+
+    def test_flapping(self, tmp_path: Path) -> None:
+        """Each change is told once, however many checks find the same."""
+        keyPair(tmp_path)
+        behind = freePort()
+        with serving(tmp_path, section(freePort(), behind, CLEAN, *WATCHED)) as child:
+            for count in (1, 2):
+                with storescp(tmp_path, port=behind):
+                    awaitLines(child, "backend .* is up", count)
+                awaitLines(child, "backend .* is down", count)
+        changes = re.findall(r"backend \S+ is (\w+)", "\n".join(child.lines))
+        assert changes in (["up", "down"] * 2, ["down", *["up", "down"] * 2])
 
 
 class TestFailover:
