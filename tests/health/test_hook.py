@@ -47,9 +47,11 @@ class RealTests(TestCase):
         return path
 
     async def said(self, lines: int) -> list[str]:
-        """What programs have written into the file C{out}, once it has so many lines."""
+        """What programs have written into the file C{out}: so many lines, when all have ended."""
         out = self.directory / "out"
         while not out.exists() or len(out.read_text().splitlines()) < lines:
+            await turn()
+        while self.hook._turns[SECTION].running:
             await turn()
         return out.read_text().splitlines()
 
@@ -88,8 +90,6 @@ class RealTests(TestCase):
         for after in e.Health:
             self.events.publish(change(after))
         self.assertEqual(await self.said(4), ["unknown", "up", "degraded", "down"])
-        while self.hook._turns[SECTION].running:
-            await turn()
         self.assertEqual([x for x in self.heard if isinstance(x, e.HookFailed)], [])
 
     async def test_noisy(self) -> None:
@@ -98,8 +98,6 @@ class RealTests(TestCase):
                      f"echo x > {self.directory}/out")  # fmt: skip
         self.events.publish(change())
         self.assertEqual(await self.said(1), ["x"])
-        while self.hook._turns[SECTION].running:
-            await turn()
 
     async def test_failing(self) -> None:
         """An exit status other than 0 is told."""
