@@ -129,6 +129,25 @@ SEEDS: dict[str, list[tuple[bool, PDU]]] = {
         *RELEASE,
     ],
     "rejected": [(CLIENT, request(1)), (BACKEND, AssociateRJ(2, 3, 1)), (CLIENT, request(1))],
+    "failures": [
+        (CLIENT, request(3)),
+        (BACKEND, accept(3)),
+        (BACKEND, message(3, asked(C_STORE_RQ, US, 1))),
+        (CLIENT, message(3, answered(C_STORE_RQ, US, 1, 0x0110))),
+        (CLIENT, message(3, asked(C_STORE_RQ, US, 1), 10)),
+        (BACKEND, message(3, answered(C_STORE_RQ, US, 1, 0x0110))),
+    ],
+    "interrupted": [
+        (CLIENT, request(1)),
+        (BACKEND, accept(1)),
+        (CLIENT, PDataTF((PDV(1, True, False, bytes(5)),))),
+        (CLIENT, Abort(0)),
+        (CLIENT, request(1)),
+        (BACKEND, accept(1)),
+        (CLIENT, message(1, echoRequest(1))),
+        (BACKEND, message(1, echoResponse(1))),
+        *RELEASE,
+    ],
     "aborted": [(CLIENT, request(1)), (CLIENT, Abort(0)), (CLIENT, request(1, 3))],
 }
 

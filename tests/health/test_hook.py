@@ -65,7 +65,8 @@ class RealTests(TestCase):
 
     async def test_environment(self) -> None:
         """It is told all of the change, and has our environment for the rest."""
-        self.patch(os, "environ", {**os.environ, "OURS": "too"})
+        others = {k: v for k, v in os.environ.items() if not k.startswith("BUTTERFLY_")}
+        self.patch(os, "environ", others | {"OURS": "too"})
         self.program(f"env | grep -e ^BUTTERFLY_ -e ^OURS | sort > {self.directory}/new; "
                      f"mv {self.directory}/new {self.directory}/out")  # fmt: skip
         self.events.publish(change())
