@@ -117,6 +117,11 @@ class Inspector:
         """True while both sides can be followed."""
         return self._client.fault is None and self._backend.fault is None
 
+    @property
+    def clientFault(self) -> str | None:
+        """Why the client can be followed no further, if so."""
+        return self._client.fault
+
     # --- what it hears ---------------------------------------------------------------------
 
     def _heard(self, fromClient: bool, pdu: PDU) -> None:

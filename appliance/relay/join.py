@@ -195,7 +195,7 @@ class Join:
         request = self._meeting.heard()
         if request:
             self.front.viewReceived = self._mover(self.front)
-            if self._asksAgain():
+            if self._evades():
                 return
             self.moved[self.back.leg] += len(request)
             back.write(request)
@@ -238,17 +238,25 @@ class Join:
 
         def moveOnce(view: Any) -> None:
             watch(view)
-            if not self._asksAgain():
+            if not self._evades():
                 move(view)
 
         gated = self.terms.gate is not None and side is self.front
         return moveOnce if gated else moveWatched
 
-    def _asksAgain(self) -> bool:
-        """True when the client asks for an association that the gate has not let through."""
-        if self.inspector is None or self.inspector.requests < 2:
+    def _evades(self) -> bool:
+        """True when the client says what could be an association that the gate has not let through.
+
+        A request that we cannot read may be one that the backend can.
+        """
+        inspector = self.inspector
+        if inspector is None or (inspector.requests < 2 and inspector.clientFault is None):
             return False
-        self.publish(NotAdmitted, "it asks for another association on the same connection")
+        fault = inspector.clientFault
+        why = f"it does not speak DICOM properly: {fault}"
+        if fault is None:
+            why = "it asks for another association on the same connection"
+        self.publish(NotAdmitted, why)
         self.abort(Reason.REFUSED)
         return True
 

@@ -228,15 +228,15 @@ class GateTests(AssociationCase):
         self.assertTrue(self.client.producing)
         self.front.dataReceived(REQUEST[:40])
         self.assertEqual(self.pool.dials, [])
-        self.front.dataReceived(REQUEST[40:] + b"more")
+        self.front.dataReceived(REQUEST[40:] + ECHO[:20])
         self.assertFalse(self.client.producing)
         self.answer()
-        self.assertEqual(self.pacs.written, REQUEST + b"more")
+        self.assertEqual(self.pacs.written, REQUEST + ECHO[:20])
         self.assertEqual([request.calling for request in self.asked], ["MODALITY"])
-        self.front.dataReceived(b" and more")
-        self.assertEqual(self.pacs.written, REQUEST + b"more and more")
+        self.front.dataReceived(ECHO[20:])
+        self.assertEqual(self.pacs.written, REQUEST + ECHO)
         self.loseBoth()
-        self.assertEqual(self.closed().sentToSocket, len(REQUEST) + 13)
+        self.assertEqual(self.closed().sentToSocket, len(REQUEST + ECHO))
 
     def test_requestIsToldOnce(self) -> None:
         """The inspector hears the request once, though it is read and passed on."""
@@ -309,6 +309,21 @@ class GateTests(AssociationCase):
         self.loseBoth()
         self.assertEqual(self.closed().reason, e.Reason.REFUSED)
         self.assertEqual(len(self.of(e.NotAdmitted)), 1)
+
+    def test_unreadable(self) -> None:
+        """What we cannot read could be a request that the PACS can: it reaches nobody either."""
+        for odd in (b"\x01\0\xff\xff\xff\xff", b"\x63\0\0\0\0\x04four"):
+            self.setUp()
+            self.front.handshakeCompleted()
+            self.front.dataReceived(REQUEST)
+            self.answer()
+            self.back.dataReceived(ANSWER)
+            self.front.dataReceived(ReleaseRQ().encode())
+            self.front.dataReceived(odd)
+            self.assertEqual(self.pacs.written[-10:], ReleaseRQ().encode())
+            self.assertTrue(self.pacs.aborted)
+            self.loseBoth()
+            self.assertEqual(self.closed().reason, e.Reason.REFUSED)
 
     def test_anotherAssociationAtOnce(self) -> None:
         """Nor does one that came together with the first."""
