@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+import pytest
+
+from tests.timings import TIMINGS
+
 collect_ignore = (
     []
     if find_spec("pynetdicom") is not None
@@ -16,3 +20,11 @@ def pytest_report_header() -> str | None:
     if not collect_ignore:
         return None
     return f"left out, for want of pynetdicom (the [demo] extra): {', '.join(collect_ignore)}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show how long things took that tests have noted."""
+    if TIMINGS:
+        terminalreporter.section("timings")
+        for line in TIMINGS:
+            terminalreporter.write_line(line)

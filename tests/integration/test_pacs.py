@@ -23,6 +23,7 @@ from tests.integration.appliance import READY, keyPair, section, serving
 from tests.integration.test_dicom import client, received, storescp, tool
 from tests.integration.test_workers import awaitLines
 from tests.peers import awaitListener, freePort, program
+from tests.timings import note
 
 pytestmark = pytest.mark.real
 
@@ -99,11 +100,11 @@ def journal(directory: Path) -> list[dict[str, Any]]:
 def state(child: Child, port: int, word: str, before: str = "up") -> None:
     """Return when the appliance says that the backend is C{word}, and was C{before} until then.
 
-    How long it took from here is printed, whatever becomes of the test.
+    How long it took from here is shown at the end of the run.
     """
     began = time.monotonic()
     child.waitFor(rf"backend 127\.0\.0\.1:{port} is {word} \(was {before}", READY)
-    sys.__stderr__.write(f"\nbackend {word}, was {before}: {time.monotonic() - began:.2f} s\n")
+    note(f"backend {word}, was {before}", time.monotonic() - began)
 
 
 class TestArchives:
