@@ -25,6 +25,7 @@ from appliance.events import Events, LogLost, PidFileFailed, RootChanged, StartF
 from appliance.logs.held import Held
 from appliance.logs.listener import LogListener, onError, twistedObserver
 from appliance.logs.sinks import Syslog
+from appliance.section.settings import destinations
 from appliance.system.background import Background
 from appliance.system.process import (
     PidFile,
@@ -220,7 +221,7 @@ class Start:
 def _named(config: Config) -> Iterator[str]:
     """The hosts that connections go to and that are not written as addresses."""
     for section in config.sections:
-        for address in (*section.connect, *section.redirect):
+        for address in (*destinations(section), *section.redirect):
             if isinstance(address, InetAddress) and address.host and not isLiteral(address.host):
                 yield address.host
 

@@ -24,8 +24,8 @@ from appliance.config.model import (
 )
 from appliance.console.control import FACE, ControlFactory
 from appliance.console.desk import Desk
-from appliance.console.doors import Door, Owner, listenAt
 from appliance.events import ConsoleRefused, Warned
+from appliance.system.doors import Door, Owner, listenAt
 
 if TYPE_CHECKING:
     from appliance.console.ssh.factory import ConsoleFactory

@@ -117,8 +117,3 @@ def inFamily(uid: str, family: str) -> bool:
     """True when the SOP class C{uid} belongs to C{family}, a name in L{FAMILIES} in any case."""
     belongs = FAMILIES.get(family.casefold())
     return belongs is not None and belongs(uid)
-
-
-def familyOf(uid: str) -> str | None:
-    """The first family that the SOP class C{uid} belongs to, if any."""
-    return next((family for family, belongs in FAMILIES.items() if belongs(uid)), None)

@@ -46,6 +46,7 @@ from appliance.relay.front import Front
 from appliance.relay.hearing import NotDicomError
 from appliance.relay.limit import Limit
 from appliance.relay.meeting import Meeting
+from appliance.relay.moving import Mover, evades, mover
 from appliance.relay.side import Side
 from appliance.relay.terms import NotAdmittedError, RejectedError, Terms
 
@@ -85,7 +86,7 @@ class Join:
         self.limit = Limit(terms.clock)
         self._meeting = Meeting(self)
         self._done = done
-        self._started = self._lastMoved = terms.clock.seconds()
+        self._started = self.lastMoved = terms.clock.seconds()
         self._joining: Deferred[None] | None = None
         self._joined = False
         self._ended: list[Leg] = []
@@ -190,12 +191,12 @@ class Join:
             back.write(self.terms.preface(self.caller, front.getHost(), self.peer))
         front.registerProducer(back, True)
         back.registerProducer(front, True)
-        self._lastMoved = self.terms.clock.seconds()
+        self.lastMoved = self.terms.clock.seconds()
         self.limit.set(self.terms.idle, self._quiet)
         request = self._meeting.heard()
         if request:
             self.front.viewReceived = self._mover(self.front)
-            if self._evades():
+            if evades(self):
                 return
             self.moved[self.back.leg] += len(request)
             back.write(request)
@@ -211,54 +212,8 @@ class Join:
         telling.misplaced(self, side, bytes(view[:6]))
         move(view)
 
-    def _mover(self, side: Side) -> Callable[[Any], None]:
-        assert self.back is not None  # noqa: S101
-        other = self.back if side is self.front else self.front
-        write, leg, moved, seconds = (
-            other.transport.write,
-            other.leg,
-            self.moved,
-            self.terms.clock.seconds,
-        )
-
-        def move(view: Any) -> None:
-            moved[leg] += len(view)
-            self._lastMoved = seconds()
-            write(view)
-
-        if self.inspector is None:
-            return move
-        inspector = self.inspector
-        watch = inspector.fromClient if side is self.front else inspector.fromBackend
-
-        def moveWatched(view: Any) -> None:
-            # First, since a view that was written may be written over.
-            watch(view)
-            move(view)
-
-        def moveOnce(view: Any) -> None:
-            watch(view)
-            if not self._evades():
-                move(view)
-
-        gated = self.terms.gate is not None and side is self.front
-        return moveOnce if gated else moveWatched
-
-    def _evades(self) -> bool:
-        """True when the client says what could be an association that the gate has not let through.
-
-        A request that we cannot read may be one that the backend can.
-        """
-        inspector = self.inspector
-        if inspector is None or (inspector.requests < 2 and inspector.clientFault is None):
-            return False
-        fault = inspector.clientFault
-        why = f"it does not speak DICOM properly: {fault}"
-        if fault is None:
-            why = "it asks for another association on the same connection"
-        self.publish(NotAdmitted, why)
-        self.abort(Reason.REFUSED)
-        return True
+    def _mover(self, side: Side) -> Mover:
+        return mover(self, side, self._side(side.leg.other))
 
     # --- ending ----------------------------------------------------------------------------
 
@@ -282,7 +237,7 @@ class Join:
             self.abort(Reason.CUT)
         else:
             self._side(leg.other).transport.loseWriteConnection()
-            self._lastMoved = self.terms.clock.seconds()
+            self.lastMoved = self.terms.clock.seconds()
             self.limit.set(self.terms.close, self._quiet)
 
     def _side(self, leg: Leg) -> Side:
@@ -425,7 +380,7 @@ class Join:
         """Nothing may have moved for a while: idle, or one direction that never ends."""
         half = bool(self._ended)
         limit = self.terms.close if half else self.terms.idle
-        left = self._lastMoved + limit - self.terms.clock.seconds()
+        left = self.lastMoved + limit - self.terms.clock.seconds()
         if left > 0:
             self.limit.set(left, self._quiet)
             return

@@ -127,6 +127,7 @@ class Crew:
         self._config: Config | None = None
         self._passphrases: Mapping[str, bytes] = {}
         self._standings: dict[str, Any] = {}
+        self._level: int | None = None
         self._workers: dict[int, Worker] = {}
         self._waiting: deque[tuple[socket.socket, str, Given]] = deque()
         self._delays = dict.fromkeys(range(count), SHORTEST)
@@ -146,6 +147,7 @@ class Crew:
         C{passphrases} are those that a person has typed, by the file that each opens.
         """
         self._config, self._passphrases = config, passphrases or {}
+        self._level = None
         names = {section.name for section in config.sections}
         self._standings = {name: x for name, x in self._standings.items() if name in names}
         for worker in self._workers.values():
@@ -155,6 +157,8 @@ class Crew:
         link.send("configure", config=self._config, passphrases=dict(self._passphrases))
         for section, summary in self._standings.items():
             link.send("standing", section=section, summary=summary)
+        if self._level is not None:
+            link.send("show", level=self._level)
 
     def stand(self, section: str, summary: Any) -> None:
         """Let every worker, also those to come, know how the backends of C{section} stand.
@@ -202,7 +206,11 @@ class Crew:
         return False
 
     def show(self, level: int) -> None:
-        """Have every worker tell of what is logged up to C{level}."""
+        """Have every worker, also those to come, tell of what is logged up to C{level}.
+
+        That holds until they are configured again.
+        """
+        self._level = level
         for worker in self._workers.values():
             worker.link.send("show", level=level)
 

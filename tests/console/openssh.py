@@ -18,10 +18,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from appliance.config.model import NOWHERE, InetAddress
-from appliance.console.doors import Door, listenAt
 from appliance.console.ssh.factory import ConsoleFactory
 from appliance.console.ssh.keys import readAuthorized, readHostKey
 from appliance.events import Event
+from appliance.system.doors import Door, listenAt
 from tests.console import keymaking
 from tests.console.fake import FakeOperator, deskFor
 from tests.peers import directoryFor, freePort, program

@@ -23,9 +23,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from appliance.config.model import NOWHERE, UnixAddress
 from appliance.console.control import IDLE, MOST, ControlFactory, ControlProtocol
-from appliance.console.doors import Door, listenAt
 from appliance.console.wire import LONGEST_REQUEST
 from appliance.events import CommandGiven, ConsoleRefused
+from appliance.system.doors import Door, listenAt
 from tests.console.fake import FakeOperator, deskFor
 
 STATUS = b'{"v":1,"command":"status","arguments":[]}\n'

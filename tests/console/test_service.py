@@ -24,10 +24,10 @@ from appliance.config.model import (
     UnixAddress,
     Where,
 )
-from appliance.console.doors import listenAt
 from appliance.console.ofdaemon import lastEntries
 from appliance.console.service import Console, consoleFor, controlPath, shellProblems
 from appliance.events import Warned
+from appliance.system.doors import listenAt
 from tests.console import keymaking
 from tests.console.fake import FakeOperator, deskFor
 from tests.peers import directoryFor, freePort

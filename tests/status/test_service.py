@@ -66,7 +66,9 @@ class BindTests(SynchronousTestCase):
     def test_noDirectory(self) -> None:
         """A unix socket whose directory is missing says so."""
         said = self.problem(UnixAddress("/nonexistent/status.sock"))
-        self.assertIn("make its directory first", said)
+        self.assertIn(
+            "the directory of /nonexistent/status.sock must be there: make it first", said
+        )
 
     def test_mode(self) -> None:
         """A unix socket is for its owner and group, and the mask is as it was after."""

@@ -109,6 +109,17 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual([x["kind"] for x in messages], ["configure", "standing", "standing"])
         self.assertEqual([x["summary"] for x in messages[1:]], [DOWN, UP])
 
+    def test_level(self) -> None:
+        """A worker that comes later tells as much as others, until all are configured again."""
+        self.crew.configure(CONFIG)
+        self.crew.start()
+        self.crew.show(7)
+        self.crew._ended(self.crew._workers[0], "signal 9")
+        self.reactor.advance(1)
+        self.assertEqual(self.heard(2)[-1], {"kind": "show", "level": 7})
+        self.crew.configure(CONFIG)
+        self.assertEqual([x["kind"] for x in self.heard(2)], ["configure"])
+
     def test_reload(self) -> None:
         """After a reload a section that is new in the workers stands as it does here."""
         self.crew.configure(evolve(CONFIG, sections=(section("A"),)))

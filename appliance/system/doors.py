@@ -1,6 +1,7 @@
-"""Where the console listens: sockets that are opened early, while the process has all its rights.
+"""Where people and programs reach the process itself: the console, the status.
 
-A socket of ours is its owner's and its group's. Who comes in is handed to the face behind the door.
+The sockets are opened early, while the process has all its rights. A unix socket is its owner's and
+its group's. Who comes in is handed to the factory behind the door.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ Owner = tuple[str | None, str | None]
 
 @define(eq=False)
 class Door:
-    """Open sockets of one face; those who come in get a protocol of C{factory}.
+    """Open sockets; those who come in get a protocol of C{factory}, unless it is C{full}.
 
     C{failed} hears, in the system's words, that nobody can be let in for a while.
     """
 
     listeners: tuple[Listener, ...]
     factory: Factory[Any]
-    failed: Callable[[str], None]
+    failed: Callable[[str], None] = lambda _: None
+    full: Callable[[], bool] = lambda: False
     _acceptors: list[Acceptor] = field(factory=list, init=False)
 
     def open(self, reactor: Any) -> None:
@@ -42,6 +44,8 @@ class Door:
 
         def accepted(handle: socket.socket, _client: str) -> None:
             with handle:
+                if self.full():
+                    return
                 handle.setblocking(False)
                 reactor.adoptStreamConnection(handle.fileno(), handle.family, self.factory)
 
@@ -100,9 +104,10 @@ def _private(address: Address) -> Iterator[None]:
 def _advice(error: ListenError, text: str) -> str:
     return {
         1: "only root can give it to another user or group; start as root, or join the group",
-        2: f"the directory of {text} must be there: systemd makes it with RuntimeDirectory",
+        2: f"the directory of {text} must be there: make it first, or let systemd do so with "
+        "RuntimeDirectory",
         13: f"the user that starts the appliance must be able to write to the directory of {text}, "
         "and ports below 1024 are for root",
-        98: "another program listens there; is another appliance running?",
+        98: "another program listens there, perhaps another appliance: see ss -lntxp",
         99: "this machine has no such address: see 'ip address'",
     }.get(error.code, "")
