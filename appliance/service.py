@@ -318,6 +318,13 @@ class Appliance(MultiService):
         for section in self.sections if name is None else (self._byName[name],):
             section.drain(draining)
 
+    def drainBackend(self, name: str, target: str, draining: bool) -> None:
+        """Have the section C{name} send nobody new to C{target}, or do so again.
+
+        @raise KeyError: if there is no such section.
+        """
+        self._byName[name].setDraining(target, draining)
+
     def undrain(self, name: str | None = None) -> None:
         """Serve new clients again. Raises C{KeyError}, see L{drain}."""
         self.drain(name, draining=False)

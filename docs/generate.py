@@ -248,6 +248,7 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
         {"ok": ok, "changes": changes}
         for ok, changes in ((True, True), (True, False), (False, True))
     ],
+    events.BackendDrained: [{"draining": True}, {"draining": False}],
     events.Checked: [{"seconds": 0.0}],
     events.JournalFailed: [{"dropping": True}, {"dropping": False}],
     events.AuditAway: [{"keeps": True}, {"keeps": False}],

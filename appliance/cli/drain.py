@@ -1,7 +1,8 @@
 """Let a section of the running appliance tell new clients to come again later, or serve them again.
 
-Those who speak DICOM hear it as a transient rejection. Connections that are open go on. It is
-forgotten at a restart.
+Those who speak DICOM hear it as a transient rejection. With a backend after the section's name it
+is that one alone which gets nobody new. Connections that are open go on. It is forgotten at a
+restart.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ SUMMARY = "let a section tell new clients to come again later"
 def addArguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
     add = parser.add_argument
-    add("section", metavar="SECTION", nargs="+", help="its name, or 'all'")
+    words = "the section's name, and perhaps one of its backends; or 'all'"
+    add("section", metavar="SECTION", nargs="+", help=words)
     add("--undo", action="store_true", help="let it serve new clients again")
     addSocket(parser)
     addJSON(parser)

@@ -61,10 +61,16 @@ def onlySection(words: Sequence[str], known: Collection[str]) -> str:
     return name
 
 
-def sectionOrAll(words: Sequence[str], known: Collection[str]) -> str | None:
-    """The one section that C{words} name, or C{None} for all of them. Raises L{CommandError}."""
-    everything = [word.lower() for word in words] == [EVERYTHING]
-    return None if everything and EVERYTHING not in known else onlySection(words, known)
+def sectionOrAll(words: Sequence[str], known: Collection[str]) -> tuple[str | None, str | None]:
+    """The section that C{words} name, and perhaps a backend of it; C{None} for all sections.
+
+    Raises L{CommandError}.
+    """
+    if [word.lower() for word in words] == [EVERYTHING] and EVERYTHING not in known:
+        return None, None
+    name, rest = section(words, known)
+    nothing(rest[1:])
+    return name, rest[0] if rest else None
 
 
 def one(words: Sequence[str], what: str) -> str:

@@ -31,16 +31,16 @@ def _nothing(_operator: Operator, _typed: str) -> Iterable[str]:
     return ()
 
 
-def _sections(operator: Operator, _typed: str) -> Iterable[str]:
-    return (*operator.levels(), EVERYTHING)
-
-
 def _backends(operator: Operator, typed: str) -> Iterable[str]:
     for section in operator.status().sections:
         if typed.startswith(f"{section.name} "):
             yield from (f"{section.name} {backend.name}" for backend in section.backends)
         else:
             yield section.name
+
+
+def _drainable(operator: Operator, typed: str) -> Iterable[str]:
+    return (*_backends(operator, typed), EVERYTHING)
 
 
 def _levels(operator: Operator, typed: str) -> Iterable[str]:
@@ -104,19 +104,20 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("close", "ID", "Ends one connection at once.", connections.close, changes=True),
     Command(
         "drain",
-        "SECTION|all",
-        "Tells new clients to come again later; connections that are open go on.",
+        "SECTION [BACKEND]|all",
+        "Tells new clients to come again later, or sends nobody new to one backend; connections "
+        "that are open go on.",
         steering.drain,
         changes=True,
-        offers=_sections,
+        offers=_drainable,
     ),
     Command(
         "undrain",
-        "SECTION|all",
-        "Serves new clients again.",
+        "SECTION [BACKEND]|all",
+        "Serves new clients again, or sends them to the backend again.",
         steering.undrain,
         changes=True,
-        offers=_sections,
+        offers=_drainable,
     ),
     Command(
         "reload",

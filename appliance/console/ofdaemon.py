@@ -91,6 +91,10 @@ class DaemonOperator:
         else:
             self.daemon.undrain(section)
 
+    def drainBackend(self, section: str, backend: str, draining: bool) -> None:
+        """Send nobody new there, or do so again."""
+        self.daemon.drainBackend(section, backend, draining)
+
     def setLevel(self, level: int, section: str | None) -> None:
         """Show log lines up to C{level}."""
         self.daemon.setLevel(level, section)

@@ -70,6 +70,9 @@ class Operator(Protocol):
     def drain(self, section: str | None, draining: bool) -> None:
         """Tell new clients of a section, or of all, to come again later, or serve them again."""
 
+    def drainBackend(self, section: str, backend: str, draining: bool) -> None:
+        """Send nobody new to a backend of a section (C{"address:port"}), or do so again."""
+
     def reload(self) -> Reloaded:
         """Read the configuration again; a bad one changes nothing."""
 

@@ -113,7 +113,7 @@ async def backends(operator: Operator, _words: Sequence[str]) -> Answer:
             check = each.check
             rows.append(
                 (
-                    *(each.health.value, section.name, each.name),
+                    *(each.state, section.name, each.name),
                     "" if each.since is None else duration(document.at - each.since),
                     "" if check is None else f"{check.kind} {duration(check.seconds)}",
                     "" if check is None else f"{duration(document.at - check.at)} ago",

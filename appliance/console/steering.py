@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from appliance.config.values import LEVELS
 from appliance.console.answer import FAILED, Answer, CommandError
@@ -11,10 +12,16 @@ from appliance.console.operator import Operator
 from appliance.console.tables import shown, table
 from appliance.status.words import duration, number
 
+THOSE: Final = "'backends' lists those there are"
+
 
 async def drain(operator: Operator, words: Sequence[str]) -> Answer:
     """Tell new clients to come again later."""
-    name = sectionOrAll(words, operator.levels())
+    name, backend = sectionOrAll(words, operator.levels())
+    if name is not None and backend is not None:
+        _drainBackend(operator, name, backend, draining=True)
+        text = f"[{name}] sends nobody new to {backend}. 'undrain' ends that."
+        return Answer({"draining": name, "backend": backend}, shown(text))
     operator.drain(name, True)
     open_ = sum(
         each.connections for each in operator.status().sections if name is None or each.name == name
@@ -27,10 +34,23 @@ async def drain(operator: Operator, words: Sequence[str]) -> Answer:
 
 async def undrain(operator: Operator, words: Sequence[str]) -> Answer:
     """Serve new clients again."""
-    name = sectionOrAll(words, operator.levels())
+    name, backend = sectionOrAll(words, operator.levels())
+    if name is not None and backend is not None:
+        _drainBackend(operator, name, backend, draining=False)
+        text = f"[{name}] sends new clients to {backend} again."
+        return Answer({"undrained": name, "backend": backend}, shown(text))
     operator.drain(name, False)
     text = "All sections serve" if name is None else f"[{name}] serves"
     return Answer({"undrained": name}, shown(f"{text} new clients again."))
+
+
+def _drainBackend(operator: Operator, name: str, backend: str, *, draining: bool) -> None:
+    known = [
+        b.name for each in operator.status().sections if each.name == name for b in each.backends
+    ]
+    if backend not in known:
+        raise CommandError(f"[{name}] has no backend {backend!r}", advice=THOSE)
+    operator.drainBackend(name, backend, draining)
 
 
 async def reload(operator: Operator, _words: Sequence[str]) -> Answer:
@@ -71,7 +91,7 @@ async def echo(operator: Operator, words: Sequence[str]) -> Answer:
     found = await operator.echo(name, backend)
     if not found:
         what = "no backends" if backend is None else f"no backend {backend!r}"
-        raise CommandError(f"[{name}] has {what}", advice="'backends' lists those there are")
+        raise CommandError(f"[{name}] has {what}", advice=THOSE)
     rows = [
         (
             *(each.result.state.value, each.name, duration(each.result.seconds)),

@@ -20,6 +20,7 @@ from appliance.events.associations import (
 )
 from appliance.events.backends import (
     BackendChanged,
+    BackendDrained,
     Checked,
     CheckStep,
     Health,
@@ -144,6 +145,7 @@ __all__ = [
     "AuditLost",
     "AuditSpoolFailed",
     "BackendChanged",
+    "BackendDrained",
     "BareConnects",
     "BindFailed",
     "Bound",

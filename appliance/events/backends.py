@@ -64,6 +64,14 @@ class BackendChanged(SectionEvent):
 
 
 @frozen
+class BackendDrained(SectionEvent):
+    """No new connection goes to C{backend} any more, or one may again (not C{draining})."""
+
+    backend: str
+    draining: bool
+
+
+@frozen
 class HookFailed(SectionEvent):
     """The program of C{healthHook} failed, was too slow, or could not be started."""
 

@@ -79,6 +79,7 @@ class Monitor:
         self._watched: dict[str, Watched] = {}
         self._named: dict[Place, frozenset[str]] = {}
         self._looking: dict[Place, Deferred[None]] = {}
+        self._resting: set[str] = set()
         self._turn = 0
         self._timer: IDelayedCall | None = None
 
@@ -100,6 +101,16 @@ class Monitor:
             self._look(place, check=False)
         first = self._uniform(0, JITTER * self._plan.interval)
         self._timer = self._clock.callLater(first, self._round)
+
+    def rest(self, target: str, resting: bool) -> None:
+        """Let C{target} be, whoever is at work there, or check it again."""
+        if not resting:
+            self._resting.discard(target)
+            return
+        self._resting.add(target)
+        watched = self._watched.get(target)
+        if watched is not None and watched.asking is not None:
+            watched.asking.cancel()
 
     def stop(self) -> Deferred[Any]:
         """Check no more; fires when nothing is left of checks that were under way."""
@@ -164,6 +175,8 @@ class Monitor:
         watched.checked = probe is not None
         if probe is None:
             watched.judge.unchecked()
+        elif str(target) in self._resting:
+            pass
         elif check and watched.asking is None and watched.turn != self._turn:
             watched.turn = self._turn
             asking = Deferred.fromCoroutine(self._check(str(target), watched, probe))

@@ -17,6 +17,7 @@ from appliance.backend.board import ALL
 from appliance.backend.caller import Caller
 from appliance.events import (
     AcceptFailed,
+    BackendDrained,
     Bound,
     Closed,
     Events,
@@ -185,7 +186,10 @@ class Section(Service):
 
     def setDraining(self, target: str, draining: bool) -> None:
         """Send no new connection to C{target} (C{"address:port"}), or do so again."""
-        self.watch.board.drain(target, draining)
+        if self.watch.board.standing(target).draining is not draining:
+            self.watch.drain(target, draining)
+            name = self.settings.config.name
+            self._events.publish(BackendDrained(name, target, draining))
 
     @property
     def draining(self) -> bool:
@@ -197,7 +201,8 @@ class Section(Service):
 
         Connections that exist go on.
         """
-        self.watch.board.drain(ALL, draining)
+        if self.draining is not draining:
+            self.watch.drain(ALL, draining)
 
     # --- connections -----------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from appliance.backend.board import Board
+from appliance.backend.board import ALL, Board
 from appliance.events import Event, Events
 from appliance.health.learnt import Learnt
 from appliance.health.monitor import Monitor
@@ -62,6 +62,16 @@ class Watch:
     def stop(self) -> Deferred[Any]:
         """Watch no more; fires when nothing is left of it."""
         return succeed(None) if self._monitor is None else self._monitor.stop()
+
+    def drain(self, target: str, draining: bool) -> None:
+        """Send nobody new to C{target}, nor checks of our own, or do so again."""
+        self.board.drain(target, draining)
+        if self._monitor is not None and target != ALL:
+            self._monitor.rest(target, draining)
+        elif draining:
+            self.stop()
+        else:
+            self.start()
 
     def hear(self, event: Event) -> None:
         """Learn from C{event}, one of the section's."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from attrs import define, evolve, field
 
-from appliance.events import BackendChanged, Checked, Health
+from appliance.events import BackendChanged, BackendDrained, Checked, Health
 from appliance.status import document as d
 
 MOST = 64
@@ -47,6 +47,10 @@ class Backends:
                 since=now,
             )
         )
+
+    def drained(self, event: BackendDrained) -> None:
+        """A backend gets no new connections any more, or gets them again."""
+        self._put(evolve(self._get(event.backend), draining=event.draining))
 
     def checked(self, event: Checked, now: float) -> None:
         """A check of a backend has ended."""

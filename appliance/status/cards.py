@@ -69,7 +69,7 @@ def _backends(section: Section, now: float) -> Iterator[Markup]:
 
 def _backend(backend: Backend, now: float) -> Markup:
     kind = CLASSES[backend.health]
-    state = backend.health.value
+    state = backend.state
     if backend.since is not None:
         state += f" for {age(now - backend.since)}"
     top = tag(

@@ -77,6 +77,12 @@ class Backend:
     advice: Annotated[str, "What to do about it, if anything is known."] = ""
     since: Annotated[float | None, "Since when, if that is known."] = None
     check: Annotated[Check | None, "The last check, if there was one."] = None
+    draining: Annotated[bool, "True where no new connection is sent there."] = False
+
+    @property
+    def state(self) -> str:
+        """Its state in one word, as people are told it."""
+        return "draining" if self.draining else self.health.value
 
 
 @frozen

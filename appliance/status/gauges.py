@@ -41,6 +41,12 @@ def _states(document: Document) -> Values:
                 yield (section.name, backend.name, state.value), backend.health is state
 
 
+def _draining(document: Document) -> Values:
+    for section in document.sections:
+        for backend in section.backends:
+            yield (section.name, backend.name), backend.draining
+
+
 def _checks(document: Document) -> Values:
     for section in document.sections:
         for backend in section.backends:
@@ -74,6 +80,7 @@ GAUGES: Final[Mapping[Metric, Callable[[Document], Values]]] = {
     t.OPEN_ASSOCIATIONS: _perSection(lambda section: section.associations),
     t.DAYS_LEFT: _daysLeft,
     t.BACKEND_STATE: _states,
+    t.BACKEND_DRAINING: _draining,
     t.CHECK_SECONDS: _checks,
     t.CHECK_STEP_SECONDS: _steps,
     t.INFO: _info,

@@ -54,6 +54,7 @@ class Ledger:
             e.DialFailed: self._met,
             e.Dialled: self._met,
             e.BackendChanged: lambda event: self._backends(event).changed(event, self._now),
+            e.BackendDrained: lambda event: self._backends(event).drained(event),
             e.Checked: lambda event: self._backends(event).checked(event, self._now),
             e.AssociationRequested: self._requested,
             e.AssociationAccepted: self.traffic.accepted,

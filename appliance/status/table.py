@@ -128,6 +128,9 @@ BACKEND_STATE = _gauge(
     "1 for the state that the backend is in, 0 for the others: unknown, up, degraded, down.",
     *("section", "backend", "state"),
 )
+BACKEND_DRAINING = _gauge(
+    "backend_draining", "1 while no new connection is sent to the backend.", "section", "backend"
+)
 CHECKS = _counter(
     "checks",
     "Checks of backends; result is alive, refused where it lives and does not take ours, or "

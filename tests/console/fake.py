@@ -137,6 +137,9 @@ class FakeOperator:
         )
         self.told = judged(evolve(self.told, sections=sections))
 
+    def drainBackend(self, section: str, backend: str, draining: bool) -> None:
+        self.done.append(("drainBackend", section, backend, draining))
+
     def reload(self) -> Reloaded:
         self.done.append(("reload",))
         return self.reloaded

@@ -70,9 +70,10 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         """C{all} means all, unless a section has that name."""
-        self.assertIsNone(a.sectionOrAll(["all"], KNOWN))
-        self.assertEqual(a.sectionOrAll(["all"], ("all",)), "all")
-        self.assertIn("nothing more", self.refused(a.sectionOrAll, [STORE, "x"], KNOWN))
+        self.assertEqual(a.sectionOrAll(["all"], KNOWN), (None, None))
+        self.assertEqual(a.sectionOrAll(["all"], ("all",)), ("all", None))
+        self.assertEqual(a.sectionOrAll([STORE, "x"], KNOWN), (STORE, "x"))
+        self.assertIn("nothing more", self.refused(a.sectionOrAll, [STORE, "x", "y"], KNOWN))
 
     def test_one(self) -> None:
         """Exactly one word."""

@@ -169,7 +169,9 @@ class LookingTests(CommandCase):
     def test_help(self) -> None:
         """All commands, or the one that is asked about."""
         self.assertEqual(len(self.good("help").data), len(commands.COMMANDS))
-        self.assertRegex(self.good("help", "drain").text, r"drain SECTION\|all +Tells new clients")
+        self.assertRegex(
+            self.good("help", "drain").text, r"drain SECTION \[BACKEND\]\|all +Tells new clients"
+        )
         self.assertIn("no command", self.error("help", "x", code=MISUSED))
         self.assertIn("nothing more", self.error("help", "drain", "x", code=MISUSED))
 
@@ -244,6 +246,20 @@ class SteeringTests(CommandCase):
         self.assertEqual(self.good("undrain", "all").data, {"undrained": None})
         self.assertIn(f"[{STORE}] serves new", self.good("undrain", STORE).text)
         self.assertEqual(self.operator.done, [("drain", None, False), ("drain", STORE, False)])
+
+    def test_drainBackend(self) -> None:
+        """One backend of a section gets nobody new, and gets them again; it must be one of its."""
+        name = "192.168.1.100:104"
+        self.assertIn(f"nobody new to {name}", self.good("drain", "dicom", "store", name).text)
+        self.assertEqual(
+            self.good("undrain", STORE, name).data, {"undrained": STORE, "backend": name}
+        )
+        self.assertEqual(
+            self.operator.done,
+            [("drainBackend", STORE, name, True), ("drainBackend", STORE, name, False)],
+        )
+        self.assertIn("'backends' lists", self.error("drain", WORKLIST, name))
+        self.assertIn("nothing more", self.error("drain", STORE, name, "x", code=MISUSED))
 
     def test_reload(self) -> None:
         """What came of it; a refusal is an error with all the problems."""

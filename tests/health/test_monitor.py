@@ -101,6 +101,22 @@ class MonitorCase(SynchronousTestCase):
 class ScheduleTests(MonitorCase):
     """When."""
 
+    def test_resting(self) -> None:
+        """A target that rests is not checked, not even by what was under way; others are."""
+        self.answers[ONE] = None
+        monitor = self.monitor(self.place(ONE), self.place(OTHER))
+        self.rounds(1)
+        monitor.rest(ONE, True)
+        self.assertEqual(self.cancelled, [ONE])
+        self.asked.clear()
+        self.rounds(2)
+        self.assertEqual([target for target, _ in self.asked], [OTHER, OTHER])
+        monitor.rest(ONE, False)
+        self.asked.clear()
+        self.rounds(1)
+        self.assertEqual([target for target, _ in self.asked], [ONE, OTHER])
+        monitor.stop()
+
     def test_first(self) -> None:
         """The first check comes within a tenth of the interval, not at once."""
         for drawn in (lambda low, _: low, lambda _, high: high):

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import ssl
+import subprocess
 import sys
 import time
 import urllib.request
@@ -22,13 +23,14 @@ from tests import objects
 from tests.integration.appliance import READY, keyPair, section, serving
 from tests.integration.test_dicom import client, received, storescp, tool
 from tests.integration.test_workers import awaitLines
-from tests.peers import awaitListener, freePort, program
+from tests.peers import awaitListener, butterfly, freePort, program
 from tests.timings import note
 
 pytestmark = pytest.mark.real
 
 WATCHED = ("healthCheck = echo", "healthInterval = 1", "healthTimeout = 1", "healthFall = 2")
 CLEAN = "calledAET = ARCHIVE"
+STORE = ("DICOM", "STORE")
 
 
 SLOW = """
@@ -225,6 +227,45 @@ class TestUnsteady:
                 awaitLines(child, "backend .* is down", count)
         changes = re.findall(r"backend \S+ is (\w+)", "\n".join(child.lines))
         assert changes in (["up", "down"] * 2, ["down", *["up", "down"] * 2])
+
+
+class TestDrained:
+    """Archives that an administrator lets rest."""
+
+    def test_drained(self, tmp_path: Path) -> None:
+        """Nobody new goes to one that is drained; with all drained clients hear to come later."""
+        keyPair(tmp_path)
+        port, control = freePort(), tmp_path / "control"
+        (tmp_path / "second").mkdir()
+
+        def drain(*words: str) -> str:
+            argv = butterfly("drain", "--socket", control, *words)
+            done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+            return done.stdout
+
+        with (
+            storescp(tmp_path) as (one, first),
+            storescp(tmp_path / "second") as (other, second),
+            serving(
+                tmp_path,
+                f"control = {control}\n"
+                + section(port, first, f"connect = 127.0.0.1:{second}", "healthCheck = none"),
+            ) as child,
+        ):
+            tool("echoscu", port)
+            one.waitFor("Echo Request", READY)
+            assert f"nobody new to 127.0.0.1:{first}" in drain(*STORE, f"127.0.0.1:{first}")
+            child.waitFor(rf"backend 127\.0\.0\.1:{first} is draining", READY)
+            tool("echoscu", port)
+            other.waitFor("Echo Request", READY)
+            shown = butterfly("ask", "--socket", control, "backends")
+            listed = subprocess.run(shown, capture_output=True, text=True, check=True, timeout=60)
+            assert re.search(rf"(?m)^draining .*:{first}", listed.stdout)
+            drain(*STORE, f"127.0.0.1:{second}")
+            assert "Temporary Congestion" in client("echoscu", port).stdout
+            drain("--undo", *STORE, f"127.0.0.1:{first}")
+            tool("echoscu", port)
+            assert len(re.findall("Echo Request", "\n".join(one.lines))) == 2
 
 
 class TestFailover:

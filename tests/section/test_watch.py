@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
+from appliance.backend.board import ALL
 from appliance.config.model import (
     Failover,
     HealthCheck,
@@ -113,6 +114,18 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.successResultOf(watch.stop())
 
+    def test_drained(self) -> None:
+        """While all are drained there are no checks; they go on where they had stopped."""
+        watch = self.watch()
+        watch.drain(ALL, True)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertTrue(watch.board.drained)
+        watch.use(self.settings())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        watch.drain(ALL, False)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.successResultOf(watch.stop())
+
     def test_stop(self) -> None:
         """After a stop nothing is left."""
         watch = self.watch()
@@ -152,9 +165,12 @@ class SectionTests(SectionCase):
         section, (one, other) = self.two()
         self.assertEqual(await self.backends(1), [one])
         section.setDraining(one, True)
+        section.setDraining(one, True)
         self.assertEqual(await self.backends(2), [other, other])
         section.setDraining(one, False)
         self.assertEqual(await self.backends(1), [one])
+        told = [(event.backend, event.draining) for event in self.of(e.BackendDrained)]
+        self.assertEqual(told, [(one, True), (one, False)])
 
     async def test_leastConnections(self) -> None:
         """With C{failover = leastconn} a client goes where there are fewest."""

@@ -46,6 +46,20 @@ ENTRIES: tuple[Entry, ...] = (
         lambda event: event.after in (e.Health.UP, e.Health.UNKNOWN),
     ),
     Entry(
+        e.BackendDrained,
+        5,
+        "Service [{e.section}] backend {e.backend} is draining: no new connection goes there",
+        "An administrator has drained a backend.",
+        lambda event: event.draining,
+    ),
+    Entry(
+        e.BackendDrained,
+        5,
+        "Service [{e.section}] backend {e.backend} is no longer draining",
+        "An administrator has let it serve again.",
+        lambda event: not event.draining,
+    ),
+    Entry(
         e.HookFailed,
         4,
         "Service [{e.section}] healthHook {e.program}: {e.why}",
