@@ -7,6 +7,7 @@ Nothing here opens a file.
 from __future__ import annotations
 
 import os
+import shutil
 
 from attrs import evolve, frozen
 
@@ -51,11 +52,14 @@ class Surroundings:
 
     def _program(self, name: str, path: str, place: Place) -> Found:
         if "/" not in name:
-            return Found(name)
+            if not self.files.isFile(path) or shutil.which(name) is not None:
+                return Found(name)
+            advice = f"write ./{name} for the file beside the configuration"
+            return Found(name, (place.warning(f"there is no {name} on PATH", advice=advice),))
         if self.files.isFile(path):
             return Found(path)
         # With chroot it need not be there as seen from here.
-        advice = "each connection fails until it is there"
+        advice = "it cannot be started until it is there"
         return Found(path, (place.warning(f"there is no {path}", "a program", advice),))
 
     def _check(self, path: str, kind: PathKind, place: Place) -> Found:

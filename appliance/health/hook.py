@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -76,11 +77,12 @@ class Hook:
 
     def _run(self, program: str, event: BackendChanged) -> None:
         # One that is not there would otherwise be missed by the child alone.
-        if os.path.isdir(program) or not os.access(program, os.X_OK):
-            os.stat(program)
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        found = shutil.which(program)
+        if found is None:
+            there = "/" in program and os.path.exists(program)
+            raise OSError(errno.EACCES if there else errno.ENOENT, "")
         running = _Running(self._reactor, lambda why: self._ended(event, program, why))
-        self._reactor.spawnProcess(running, program, [program], env=environment(event))
+        self._reactor.spawnProcess(running, found, [program], env=environment(event))
 
     def _ended(self, event: BackendChanged, program: str, why: str) -> None:
         if why:

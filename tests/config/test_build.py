@@ -525,6 +525,15 @@ class WindowsTests(SynchronousTestCase):
             [(3, False), (5, False), (9, False), (10, False)],
         )
 
+    def test_programBeside(self) -> None:
+        """A program by its name alone is not the one beside the file, and that is told."""
+        text = section("healthHook = tell-me")
+        self.assertEqual(problems(text), ())
+        (problem,) = problems(text, **{"tell-me": ""})
+        self.assertFalse(problem.fatal)
+        self.assertIn("./tell-me", problem.advice)
+        self.assertEqual(problems(section("healthHook = bin/it"), **{"bin/it": ""}), ())
+
     def test_program(self) -> None:
         """A program of Windows is looked for beside the file, and missed if it is not there."""
         text = section("exec = C:\\tools\\x.exe").replace("connect = pacs:104\n", "")

@@ -82,6 +82,16 @@ class RealTests(TestCase):
             ],
         )
 
+    async def test_byName(self) -> None:
+        """A name without a slash is looked for on PATH, and nowhere else."""
+        path = self.program(f"echo found > {self.directory}/out")
+        self.hook.programs = {SECTION: path.name}
+        self.events.publish(change())
+        self.assertEqual(await self.failed(), "cannot be started: No such file or directory")
+        self.patch(os, "environ", {**os.environ, "PATH": f"{self.directory}:/usr/bin:/bin"})
+        self.events.publish(change())
+        self.assertEqual(await self.said(1), ["found"])
+
     async def test_oneAtATime(self) -> None:
         """Changes are told one after the other, in their order."""
         out = self.directory / "out"
