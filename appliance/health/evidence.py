@@ -1,6 +1,6 @@
 """What the connections of real clients tell about a backend: events in, facts for its judge out.
 
-It keeps nothing but which associations have seen a failure, until they end.
+It keeps nothing but which associations are under way and which have seen a failure.
 """
 
 from __future__ import annotations
@@ -41,12 +41,17 @@ class Evidence:
     """The evidence from the connections of one section."""
 
     _failed: set[str] = field(factory=set, init=False)
+    _open: dict[str, str] = field(factory=dict, init=False)
+
+    def busy(self, target: str) -> bool:
+        """True while an association is under way that C{target} has accepted."""
+        return target in self._open.values()
 
     def backend(self, event: Event) -> str | None:
         """The backend that C{event} tells something of, if any."""
         if isinstance(event, Closed):
             # An association may have been lost with its process, and have no end of its own.
-            self._failed.discard(event.connection)
+            self._forget(event.connection)
         return event.backend if isinstance(event, _TELLING) else None
 
     def weigh(self, event: Event, judge: Judge, now: float, *, checked: bool) -> None:
@@ -57,7 +62,8 @@ class Evidence:
             case Dialled() if not checked:
                 # A PACS that hangs still accepts connections, so that checks know better.
                 judge.connected()
-            case AssociationAccepted():
+            case AssociationAccepted(backend=str(backend)):
+                self._open[event.connection] = backend
                 judge.accepted(now)
             case AssociationRejected(why=why):
                 judge.rejected(f"it rejected an association: {why}", _afterRejection(event), now)
@@ -77,7 +83,11 @@ class Evidence:
             judge.troubled(f"{found} ({why})" if why else found, SEE_LOG, now, lives=lives)
         elif outcome is Outcome.RELEASED and event.connection not in self._failed:
             judge.clean(now)
-        self._failed.discard(event.connection)
+        self._forget(event.connection)
+
+    def _forget(self, connection: str) -> None:
+        self._failed.discard(connection)
+        self._open.pop(connection, None)
 
 
 def _afterRejection(event: AssociationRejected) -> str:

@@ -95,9 +95,15 @@ class Judge:
 
     # --- checks ----------------------------------------------------------------------------
 
-    def checked(self, result: Result, known: Known, now: float) -> None:
-        """A check by an AE title so C{known} has ended with C{result}."""
+    def checked(self, result: Result, known: Known, now: float, *, busy: bool = False) -> None:
+        """A check by an AE title so C{known} has ended with C{result}.
+
+        C{busy}: an association is under way there. A PACS that serves one at a time lets our
+        check wait for its end, which tells nothing.
+        """
         if result.state is State.UNTRIED:
+            return
+        if busy and not result.lives and result.failedAt != TCP:
             return
         if known is Known.LEARNT and self._accepts is None:
             self._accepts = True

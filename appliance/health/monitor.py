@@ -202,7 +202,8 @@ class Monitor:
             # It is our knowledge that is out of date.
             self._plan.unlearn(target)
             known = Known.GUESSED
-        watched.judge.checked(result, known, self._clock.seconds())
+        busy = self._evidence.busy(target)
+        watched.judge.checked(result, known, self._clock.seconds(), busy=busy)
         self._settle(target, watched)
 
     def hear(self, event: Event) -> None:

@@ -47,6 +47,18 @@ class EvidenceTests(SynchronousTestCase):
         """A rejection by the backend."""
         return e.AssociationRejected(*WHO, "US1", "STORE", 1, source, reason, "no thanks")
 
+    def test_busy(self) -> None:
+        """A backend is busy while an association that it has accepted is under way."""
+        self.assertFalse(self.evidence.busy(PACS))
+        self.hear(accepted("0"), accepted("1"))
+        self.assertTrue(self.evidence.busy(PACS))
+        self.assertFalse(self.evidence.busy("192.0.2.2:104"))
+        self.hear(ended(e.Outcome.RELEASED, connection="0"))
+        self.assertTrue(self.evidence.busy(PACS))
+        lost = e.Closed("DICOM STORE", "1", "x", e.Reason.WORKER_LOST, 0, 0, 1.0, False)
+        self.hear(lost)
+        self.assertFalse(self.evidence.busy(PACS))
+
     def test_who(self) -> None:
         """Events name their backend; others tell nothing."""
         told: list[Any] = [

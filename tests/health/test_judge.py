@@ -195,6 +195,16 @@ class ConnectionTests(JudgeCase):
         self.judge.accepted(self.now)
         self.assertIs(self.check(GONE, GONE), UP)
 
+    def test_busy(self) -> None:
+        """While an association is under way only a connection that is not to be had tells."""
+        self.check(GOOD)
+        for result in (SILENT, HUNG_UP, NO_ECHO, SILENT_TLS) * 3:
+            self.judge.checked(result, Known.SET, self.now, busy=True)
+        self.assertEqual((self.health, self.judge.verdict.why), (UP, GOOD.text))
+        for _ in range(3):
+            self.judge.checked(GONE, Known.SET, self.now, busy=True)
+        self.assertIs(self.health, DOWN)
+
     def test_acceptedAndSilent(self) -> None:
         """While associations are accepted a check that fails degrades and no more."""
         for result in (SILENT, HUNG_UP, NO_TLS, NO_ECHO):

@@ -22,6 +22,7 @@ from appliance.cli.child import Child, running
 from tests import objects
 from tests.integration.appliance import READY, keyPair, section, serving
 from tests.integration.test_dicom import client, received, storescp, tool
+from tests.integration.test_faults import association
 from tests.integration.test_workers import awaitLines
 from tests.peers import awaitListener, butterfly, freePort, program
 from tests.timings import note
@@ -215,6 +216,20 @@ class TestUnsteady:
                 state(child, behind, "up", "unknown")
                 said = child.waitFor(r"echo of backend .* \(([0-9.]+) ms\)", READY)
         assert float(said[1]) > 500
+
+    def test_busy(self, tmp_path: Path) -> None:
+        """One that serves an association at a time, and so lets our checks wait, is well."""
+        keyPair(tmp_path)
+        port = freePort()
+        with (
+            storescp(tmp_path) as (_, behind),
+            serving(tmp_path, section(port, behind, CLEAN, *WATCHED), level=7) as child,
+        ):
+            state(child, behind, "up", "unknown")
+            with association(port):
+                awaitLines(child, "echo of backend .* no answer", 4)
+        changes = re.findall(r"backend \S+ is (\w+)", "\n".join(child.lines))
+        assert changes == ["up"]
 
     def test_flapping(self, tmp_path: Path) -> None:
         """Each change is told once, however many checks find the same."""
