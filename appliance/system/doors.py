@@ -108,6 +108,6 @@ def _advice(error: ListenError, text: str) -> str:
         "RuntimeDirectory",
         13: f"the user that starts the appliance must be able to write to the directory of {text}, "
         "and ports below 1024 are for root",
-        98: "another program listens there, perhaps another appliance: see ss -lntxp",
+        98: "another program listens there; is another appliance running? See ss -lntxp",
         99: "this machine has no such address: see 'ip address'",
     }.get(error.code, "")

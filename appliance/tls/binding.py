@@ -280,12 +280,25 @@ def setPSKServer(context: SSL.Context, find: FindKey) -> None:
     """Serve clients that have a pre-shared key (RFC 4279, RFC 8446 2.2); no public call.
 
     With TLS 1.3 OpenSSL asks for every identity a client offers, and tickets of ours look like
-    identities to it. Raises C{ValueError} with words where the binding lacks it.
+    identities to it. Those with a NUL in them are none: here they would end at that. Raises
+    C{ValueError} with words where the binding lacks it.
     """
     setter = _call("SSL_CTX_set_psk_server_callback", "pre-shared keys cannot be used")
+    whole: bytes | None = None
+
+    def look(_ssl: Any, identity: Any, size: int, session: Any) -> int:
+        # Called for the same identity just before the other, and with TLS 1.3 alone.
+        nonlocal whole
+        whole = bytes(_ffi.buffer(identity, size))
+        session[0] = _ffi.NULL
+        return 1
 
     def answer(ssl: Any, identity: Any, buffer: Any, size: int) -> int:
-        key = find(SSL.Connection._reverse_mapping[ssl], _ffi.string(identity))
+        nonlocal whole
+        text, asked, whole = _ffi.string(identity), whole, None
+        if asked is not None and asked != text:
+            return 0
+        key = find(SSL.Connection._reverse_mapping[ssl], text)
         if key is None or len(key) > size:
             return 0
         _ffi.memmove(buffer, key, len(key))
@@ -296,6 +309,12 @@ def setPSKServer(context: SSL.Context, find: FindKey) -> None:
         setter,
         "unsigned int (*)(SSL *, const char *, unsigned char *, unsigned int)",
         answer,
+    )
+    _keep(
+        context,
+        _call("SSL_CTX_set_psk_find_session_callback", "pre-shared keys cannot be used"),
+        "int (*)(SSL *, const unsigned char *, size_t, SSL_SESSION **)",
+        look,
     )
 
 
@@ -330,5 +349,6 @@ def setPSKClient(
 def _keep(context: SSL.Context, setter: Any, kind: str, function: Callable[..., int]) -> None:
     callback = _ffi.callback(kind, function, error=0)
     # Every connection keeps its context alive, and with it the callback that OpenSSL points to.
-    context._butterflyPSK = callback  # type: ignore[attr-defined]
+    kept = context.__dict__.setdefault("_butterflyPSK", [])
+    kept.append(callback)
     setter(context._context, callback)

@@ -67,6 +67,13 @@ def stop(pidFile: Path) -> None:
     os.close(handle)
 
 
+def awaitLog(path: Path, words: str) -> None:
+    """Return when the log at C{path} has C{words}."""
+    deadline = monotonic() + READY
+    while words not in path.read_text():
+        assert monotonic() < deadline, path.read_text()
+
+
 class TestPlugin:
     """What twistd says about us."""
 
@@ -299,6 +306,8 @@ class TestRunning:
         done = start(tmp_path, "--config", str(path), twistd=())
         assert (done.returncode, done.stderr) == (0, "")
         assert listens(port)
+        # The port is open since before the daemon was one; this is said once it hears signals.
+        awaitLog(tmp_path / "run.log", "serves")
         stop(tmp_path / "run.pid")
         assert "Terminated" in (tmp_path / "run.log").read_text()
         assert not (tmp_path / "run.pid").exists()

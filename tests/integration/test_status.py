@@ -97,7 +97,8 @@ class TestStatus:
             tool("storescu", port, *study)
 
             def stored(told: dict[str, Any]) -> bool:
-                return bool(told["sections"][0]["outcomes"])
+                # Bytes are counted when the connection is gone, which may be a moment later.
+                return bool(told["sections"][0]["outcomes"] and told["sections"][0]["ended"])
 
             (told,) = awaitStatus(at, stored)["sections"]
             assert told["outcomes"] == {"released": 1}
