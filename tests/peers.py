@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import io
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -27,6 +28,10 @@ from appliance.cli.main import Command, command
 
 READY = 20.0
 """Seconds that a program may take to be ready."""
+
+
+PORTS = range(20000, 32000)
+"""Below those that Linux gives to outgoing connections (ip_local_port_range), above DICOM's own."""
 
 
 @frozen
@@ -91,11 +96,15 @@ def phantom(frames: int = 3) -> tuple[Path, ...]:
 
 
 def freePort() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nobody listens on, and that the system gives to no outgoing connection.
+
+    One of those may have it again before the program that is to listen there does.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

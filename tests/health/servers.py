@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 from attrs import frozen
 
-from tests.peers import program
+from tests.peers import freePort, program
 
 PATIENCE = 20.0
 """Seconds that a server may take to listen."""
@@ -44,7 +44,7 @@ class Server:
 @contextmanager
 def storescp(directory: Path, *options: str) -> Iterator[Server]:
     """Run dcmtk's C{storescp -v} with C{options}."""
-    port = _freePort()
+    port = freePort()
     with _running(directory, [program("storescp"), "-v", *options, str(port)], port) as server:
         yield server
 
@@ -53,7 +53,7 @@ def storescp(directory: Path, *options: str) -> Iterator[Server]:
 def pynetdicom(directory: Path) -> Iterator[Server]:
     """Run a Verification SCP of pynetdicom, called PYNETDICOM and nothing else."""
     pytest.importorskip("pynetdicom", reason="pynetdicom (the [demo] extra) is not installed")
-    port = _freePort()
+    port = freePort()
     with _running(directory, [sys.executable, "-c", PYNETDICOM, str(port)], port) as server:
         yield server
 
@@ -91,13 +91,6 @@ def _awaitListening(process: subprocess.Popen[bytes], port: int) -> None:
         raise RuntimeError(f"{process.args!r} ended by itself")
 
 
-def _freePort() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def closedPort() -> int:
     """A port of 127.0.0.1 on which nothing listens."""
-    return _freePort()
+    return freePort()
