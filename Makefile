@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PACKAGING := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format docs bench peers floor clean
+.PHONY: help venv demo run test lint format docs bench peers floor image sbom audit clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
@@ -50,9 +50,9 @@ peers: ## install the real programs that the tests talk to (needs root)
 demo: $(VENV)/.demo ## the main job end to end, on an embedded PACS
 	@$(BIN)/butterfly-tls demo
 
-run: $(VENV)/.base ## run a configuration of your own: make run CONFIG=FILE
+run: $(VENV)/.base ## run a configuration of your own: make run CONFIG=FILE [OVERLAY=FILE]
 	@test -n "$(CONFIG)" || { echo "say which: make run CONFIG=/etc/stunnel/stunnel.conf"; exit 1; }
-	$(BIN)/twistd -n --pidfile= butterfly-tls --config $(CONFIG)
+	$(BIN)/twistd -n --pidfile= butterfly-tls --config $(CONFIG) $(OVERLAY:%=--overlay %)
 
 # --- development ------------------------------------------------------------------------------
 
@@ -62,6 +62,7 @@ test: $(VENV)/.test peers ## all tests, in memory and against real programs
 lint: $(VENV)/.test ## ruff and mypy, as strict as they go
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@test ! -x $(BIN)/hadolint || $(BIN)/hadolint etc/container/Containerfile
 	$(BIN)/mypy
 
 format: $(VENV)/.test ## let ruff mend what it can
@@ -74,6 +75,15 @@ docs: $(VENV)/.base ## write docs/reference anew from the tables in the code
 bench: $(VENV)/.bench ## compare with stunnel, HAProxy, nginx and hitch: BENCH="--quick", BENCH=--help
 	@bench/install
 	@$(BIN)/python -m bench.run $(BENCH)
+
+image: $(VENV)/.test ## build the container image without an engine, and try it: IMAGE=NAME keeps it
+	@etc/container/prove $(IMAGE)
+
+sbom: ## what a release consists of, as CycloneDX, in build/
+	@packaging/sbom
+
+audit: ## known vulnerabilities of what a release consists of, as PyPI knows them
+	@packaging/audit $(AUDIT)
 
 floor: ## the tests on the oldest supported versions: a Debian 13 root on its own packages
 	.ci/floor

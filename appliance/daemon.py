@@ -12,22 +12,31 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from getpass import getpass
-from typing import Any
+from typing import Any, Final
 
 from OpenSSL import SSL
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 
 from appliance import __version__
+from appliance.backend.board import ALL
 from appliance.config.model import Config, ConfigError, GlobalConfig, Problem
-from appliance.events import Accepting, Events, Refused, Starting, Stopping, Warned
+from appliance.departure import Departure
+from appliance.events import Accepting, Events, Refused, Starting, Warned
 from appliance.health.hook import Hook
+from appliance.logs.journald import Journald
 from appliance.logs.listener import LogListener
+from appliance.logs.shapes import SHAPES
 from appliance.logs.sinks import File, Sink, Syslog, terminal
 from appliance.recording import Owner, Records, recordsFor
+from appliance.section.rereading import rereadProblems
 from appliance.service import Appliance
 from appliance.status.ledger import Ledger
 from appliance.status.readiness import Readiness
+from appliance.system.descriptors import raiseLimit
+from appliance.system.heritage import Will
 from appliance.system.process import ProcessError
 from appliance.system.signals import install
+from appliance.system.successor import Holder
 from appliance.system.workers import Crew
 
 
@@ -36,6 +45,9 @@ class Daemon(Appliance):
 
     C{read} announces what it reads and raises L{ConfigError}. C{words} is how a problem is told.
     """
+
+    joinsGroups = True
+    """True where C{setuid} brings all groups of that user, as with twistd."""
 
     def __init__(
         self,
@@ -53,14 +65,18 @@ class Daemon(Appliance):
         self._records = Records()
         self.readiness = Readiness()
         self.ledger: Ledger | None = None
+        self.departure = Departure(reactor, events, self)
         self._hook = Hook(reactor, events)
         events.subscribe(self._hook)
 
     def begin(self, config: Config) -> None:
         """Make everything ready with the first configuration. Raises L{ConfigError}."""
+        raiseLimit()
         if sys.stdin is not None and sys.stdin.isatty():
             self.passphrases.ask(getpass)
         self.apply(config)
+        for problem in rereadProblems(config, member=self.joinsGroups):
+            self._events.publish(Warned(str(problem)))
         self._tellStatus(config.process)
         # Later nobody may be there, and a question would stop all work.
         self.passphrases.silence()
@@ -71,7 +87,12 @@ class Daemon(Appliance):
             from appliance.status.service import statusFor
 
             status = statusFor(
-                self._reactor, self._events, process.status, ownerOf(process), self.readiness
+                self._reactor,
+                self._events,
+                process.status,
+                ownerOf(process),
+                self.readiness,
+                self.heritage,
             )
             status(starting())
             self.ledger = status.ledger
@@ -91,6 +112,7 @@ class Daemon(Appliance):
         self._hook.programs = {
             each.name: each.health.hook for each in config.sections if each.health.hook is not None
         }
+        self._log.writeAs(SHAPES[config.process.logFormat])
         self._log.level = config.process.debug
         self._log.levels = {section.name: section.debug for section in config.sections}
 
@@ -110,7 +132,7 @@ class Daemon(Appliance):
                 signal.SIGHUP: self.reload,
                 signal.SIGUSR1: self.reopen,
                 signal.SIGUSR2: self.tellActive,
-                **{number: partial(self._stop, number.name) for number in stops},
+                **{number: partial(self.departure.signal, number.name) for number in stops},
             },
         )
 
@@ -121,11 +143,16 @@ class Daemon(Appliance):
 
     def serving(self) -> None:
         """The reactor runs, and with it everything."""
+        self._inherit()
         self.tellReady()
         self._events.publish(Accepting())
+        self.heritage.serving(os.getpid())
 
     def reload(self) -> None:
         """Read the configuration again; a bad one changes nothing and is told."""
+        if self.departure.begun:
+            self._events.publish(Refused((LEAVING,), reload=True))
+            return
         before = self.config
         try:
             config = self._read()
@@ -161,10 +188,72 @@ class Daemon(Appliance):
         if self._crew is not None:
             self._crew.show(max(self._log.level, *self._log.levels.values()))
 
-    def _stop(self, name: str) -> None:
-        self._events.publish(Stopping(name, self.connections))
-        self._reactor.stop()
+    # --- leaving, and what comes after ------------------------------------------------------
 
+    async def upgrade(self) -> int:
+        """Have a process that is started anew take over, see L{Departure.upgrade}."""
+        return await self.departure.upgrade()
+
+    @property
+    def process(self) -> GlobalConfig:
+        """What the configuration says of the process."""
+        return GlobalConfig() if self.config is None else self.config.process
+
+    @property
+    def holders(self) -> Iterator[Holder]:
+        """What has listening sockets, of whatever kind."""
+        return (service for service in self if isinstance(service, Holder))
+
+    def letGo(self) -> Deferred[None]:
+        """The same, for all that listens."""
+        left: list[Deferred[Any]] = [maybeDeferred(holder.letGo) for holder in self.holders]
+        return DeferredList([*left, super().letGo()]).addCallback(lambda _: None)
+
+    def will(self) -> Will:
+        """What another process in our place has to know beside the configuration."""
+        drained = tuple(
+            (str(section.name), target)
+            for section in self.sections
+            for target in section.watch.board.drains
+        )
+        # We take some more connections before the other serves.
+        number = (self.number // ROUND + 1) * ROUND
+        return Will(dict(self.passphrases.typed), drained, number)
+
+    def lend(self) -> Deferred[None]:
+        """Leave to another process what only one can have; fires when it can have it."""
+        return self._records.lend()
+
+    def takeBack(self) -> None:
+        """Go on as before."""
+        try:
+            self._records.takeBack()
+        except (ConfigError, ProcessError) as error:
+            self._events.publish(Warned(f"no audit messages are sent any more: {error}"))
+
+    def _inherit(self) -> None:
+        """Take up what a predecessor has left, beside the sockets that are in use already."""
+        for address in self.heritage.leave():
+            self._events.publish(Warned(UNUSED.format(address)))
+        will = self.heritage.will or Will()
+        self.number = will.number
+        names = {str(section.name) for section in self.sections}
+        for name, target in will.drained:
+            if name in names and target == ALL:
+                self.drain(name)
+            elif name in names:
+                self.drainBackend(name, target, draining=True)
+
+
+ROUND: Final = 10_000
+"""Connections are numbered on from a multiple of this, so that each number is there once."""
+
+LEAVING: Final = "this process is about to end, and another may be about to take its place"
+
+UNUSED: Final = (
+    "the socket at {} was handed to this process, but nothing in the configuration listens there: "
+    "it was closed"
+)
 
 _FIXED = {
     "appendLog": "log",
@@ -249,17 +338,23 @@ def sinksFor(
     syslog: bool | None,
     owner: tuple[int | None, int | None] = (None, None),
     mode: int = 0o666,
+    journal: str | None = None,
 ) -> tuple[Sink, ...]:
     """Where the log goes: to the terminal in the C{foreground}, to the file C{output}, to syslog.
 
-    C{syslog} C{None} is for when there is nowhere else. The file gets C{owner} and C{mode}, see
-    L{File}. Raises C{OSError}.
+    C{syslog} C{None} is for when there is nowhere else. The socket C{journal}, if there is one, is
+    systemd's, which reads terminal and syslog anyway: it stands in for both. The file gets
+    C{owner} and C{mode}, see L{File}. Raises C{OSError}.
     """
-    sinks: list[Sink] = []
-    if foreground:
-        sinks.append(terminal())
+    files: list[Sink] = []
     if output is not None:
-        sinks.append(File(output, process.appendLog, *owner, mode=mode))
-    if syslog or (syslog is None and not sinks):
-        sinks.append(Syslog(process.service, process.facility))
-    return tuple(sinks)
+        files.append(File(output, process.appendLog, *owner, mode=mode))
+    system: list[Sink] = [terminal()] if foreground else []
+    if syslog or (syslog is None and not files and not system):
+        system.append(Syslog(process.service, process.facility))
+    if journal is not None and system:
+        system = [Journald(journal, process.service, process.facility, system[0])]
+    sinks = (*system, *files)
+    for sink in sinks:
+        sink.shape = SHAPES[process.logFormat]
+    return sinks

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 from attrs import frozen
@@ -28,14 +27,17 @@ from appliance.config.model import (
     Severity,
     SocketOption,
     SocketRole,
+    Where,
 )
 from appliance.config.stunnelwords import bindingSaid
 from appliance.events import (
     Active,
     ActiveListed,
     ActiveListing,
+    Announced,
     BindFailed,
     CertificateLoaded,
+    Closed,
     Configured,
     ConnectionEvent,
     Event,
@@ -48,7 +50,13 @@ from appliance.events import (
     Warned,
 )
 from appliance.health.learnt import Learnt
+from appliance.limits.networks import clientIn
 from appliance.section import Section, Settings, settingsFor
+from appliance.section.census import Census
+from appliance.section.renewal import Renewal
+from appliance.section.settings import destinations
+from appliance.system.descriptors import capacity, needed
+from appliance.system.heritage import NOTHING
 from appliance.system.sockets import Listener, ListenError, listen, places, refused, retune
 from appliance.system.workers import Count, Crew
 from appliance.tls.passphrase import Passphrases
@@ -85,15 +93,34 @@ class Appliance(MultiService):
         self.passphrases = Passphrases()
         self.learnt = Learnt(events)
         self.needsEveryAddress = True
+        self.heritage = NOTHING
+        """The open sockets of a predecessor, if there was one."""
         self._reactor = reactor
         self._events = events
         self._listens = listens
         self._crew = crew
-        self._ids = map(str, count())
+        self.number = 0
+        """What the next connection will be called."""
+        self._ids = self._numbers()
         self._byName: Mapping[str, Section] = {}
         self._places: dict[str, dict[Place, Listener]] = {}
         self._leaving: list[Section] = []
+        self._eachMayHave = capacity(0)
+        self.census = Census(self._capacity)
+        self.renewal = Renewal(
+            reactor, events, lambda: self.sections, self.passphrases, self.refresh, listens
+        )
+        self.renewal.setServiceParent(self)
         events.subscribe(self._hear)
+
+    def _capacity(self) -> int:
+        """How many connections this process, or all its workers together, may have."""
+        return self._eachMayHave * (1 if self._crew is None else self._crew.size)
+
+    def _numbers(self) -> Iterator[str]:
+        while True:
+            self.number += 1
+            yield str(self.number - 1)
 
     @property
     def sections(self) -> Iterator[Section]:
@@ -120,9 +147,10 @@ class Appliance(MultiService):
         # Sockets last: a start that a certificate stops must not have bound anything.
         if not any(problem.fatal for problem in problems):
             wanted = [self._listeners(section, problems, opened) for section in config.sections]
+            problems += self._tooFew(config)
         if any(problem.fatal for problem in problems):
             for listener in opened:
-                listener.close()
+                listener.giveBack()
             raise ConfigError((*config.warnings, *problems))
         for problem in (*config.warnings, *problems):
             self._events.publish(Warned(str(problem)))
@@ -162,9 +190,8 @@ class Appliance(MultiService):
                     found[place] = have[place]
                     continue
                 try:
-                    listener = found[place] = listen(
-                        *place, options, (config.setuid, config.setgid)
-                    )
+                    owner = (config.setuid, config.setgid)
+                    listener = found[place] = listen(*place, options, owner, self.heritage)
                     opened.append(listener)
                 except ListenError as error:
                     self._events.publish(BindFailed(config.name, _placeText(place), str(error)))
@@ -175,6 +202,22 @@ class Appliance(MultiService):
         if self.needsEveryAddress or not found:
             problems += [_bindProblem(config, text, failure) for text, failure in failures]
         return found
+
+    def _tooFew(self, config: Config) -> Iterator[Problem]:
+        """A warning where limits are higher than what the descriptors of the process allow."""
+        asked = sum(each.limits.connections or 0 for each in config.sections if each.accept)
+        workers = 1 if self._crew is None else self._crew.count
+        fixed = _fixed(config)
+        have = capacity(fixed) * workers
+        if self._listens and asked > have:
+            yield Problem(
+                Severity.WARNING,
+                Where(config.path),
+                f"the sections may have {asked} connections together, and the file descriptors of "
+                f"the process are enough for {have}",
+                advice=f"let each process have {needed(-(-asked // workers), fixed)} (LimitNOFILE "
+                "of systemd, ulimit -Hn), or lower maxConnections",
+            )
 
     def _commit(self, prepared: Prepared) -> None:
         names = {settings.config.name for settings in prepared.settings}
@@ -196,6 +239,7 @@ class Appliance(MultiService):
                     crew=self._crew,
                     alone=self._listens,
                     learnt=self.learnt,
+                    census=self.census,
                 )
                 added.listenAt(found.values())
                 added.setServiceParent(self)
@@ -205,20 +249,37 @@ class Appliance(MultiService):
         for listener in old:
             if listener not in kept:
                 listener.close()
-        serving = tuple(self.sections)
-        self._byName = {str(section.name): section for section in serving}
-        for section in serving:
-            slaves = ((each.settings.config.slave, each) for each in serving)
-            section.serveFor(
-                each for slave, each in slaves if slave and slave.primary == section.name
-            )
+        self._byName = {str(section.name): section for section in self.sections}
+        self._share()
         self._places = {
             settings.config.name: found
             for settings, found in zip(prepared.settings, prepared.places, strict=True)
         }
         self.config = prepared.config
+        self._eachMayHave = capacity(_fixed(prepared.config))
+        self.renewal.jailed = prepared.config.process.chroot is not None
         if self._crew is not None:
             self._crew.configure(prepared.config, self.passphrases.typed)
+
+    def _share(self) -> None:
+        """Let those who ask for the name of another section find that."""
+        serving = tuple(self.sections)
+        for section in serving:
+            slaves = ((each.settings.config.slave, each) for each in serving)
+            section.serveFor(
+                each for slave, each in slaves if slave and slave.primary == section.name
+            )
+
+    def refresh(self, fresh: Iterable[Settings]) -> None:
+        """Serve new connections by C{fresh} settings, since files of their sections have changed.
+
+        All else goes on as it is: other sections, connections and sockets.
+        """
+        for settings in fresh:
+            self._byName[settings.config.name].use(settings)
+        self._share()
+        if self._crew is not None:
+            self._crew.renew()
 
     def _retune(self, prepared: Prepared) -> None:
         """Let the sockets that stay have the options that the file has now."""
@@ -247,6 +308,7 @@ class Appliance(MultiService):
     def _hear(self, event: Event) -> None:
         """Let a section hear what happens to its connections, wherever that is."""
         if isinstance(event, ConnectionEvent):
+            self.census.hear(event)
             section = self._byName.get(event.section)
             if section is not None:
                 section.watch.hear(event)
@@ -272,13 +334,54 @@ class Appliance(MultiService):
         stopped = DeferredList([super().stopService(), *gone])
         return stopped if self._crew is None else DeferredList([stopped, self._crew.stop()])
 
-    def take(self, handle: socket.socket, section: str, connection: str, client: str) -> None:
-        """Serve an accepted socket in C{section}; one that is gone since then closes it."""
+    # --- leaving ---------------------------------------------------------------------------
+
+    def stopAccepting(self) -> Deferred[None]:
+        """Accept nobody any more; fires when all connections have ended by themselves."""
+        self.renewal.stopService()
+        for section in self.sections:
+            section.stopAccepting()
+        return self.whenIdle()
+
+    def letGo(self) -> Deferred[None]:
+        """The same, where another process listens at the same sockets."""
+        self.renewal.stopService()
+        for section in self.sections:
+            section.letGo()
+        if self._crew is not None:
+            self._crew.retire()
+        self.learnt.keepIn(None)
+        return self.whenIdle()
+
+    def whenIdle(self) -> Deferred[None]:
+        """Fires when there is no connection."""
+        idle = DeferredList([each.whenIdle() for each in (*self.sections, *self._leaving)])
+        # Whom a load balancer has yet to announce comes to the workers only then.
+        crew = self._crew
+        return idle.addCallback(lambda _: None if crew is None else crew.whenIdle())
+
+    def take(
+        self,
+        handle: socket.socket,
+        section: str,
+        connection: str,
+        client: str,
+        announced: Announced | None = None,
+        crowded: bool = False,
+    ) -> None:
+        """Serve an accepted socket in C{section}; one that is gone since then closes it.
+
+        C{announced} is what a load balancer said of the client. Where it is C{crowded} that is
+        only told so.
+        """
         for each in self.sections:
             if each.name == section:
-                each.take(handle, connection, client)
+                each.take(handle, connection, client, announced, crowded)
                 return
         handle.close()
+        # Whoever counts it has to hear of an end.
+        facts = (0, 0, 0.0, False)
+        self._events.publish(Closed(section, connection, client, Reason.STOPPED, *facts))
 
     # --- what an administrator asks for ----------------------------------------------------
 
@@ -329,6 +432,13 @@ class Appliance(MultiService):
         """Serve new clients again. Raises C{KeyError}, see L{drain}."""
         self.drain(name, draining=False)
 
+    def unban(self, client: str | None = None) -> int:
+        """End the ban of C{client}, an address, or all bans; gives how many there were."""
+        known = None if client is None else clientIn(client)
+        if client is not None and known is None:
+            return 0
+        return sum(section.limits.unban(known) for section in self.sections)
+
     def counts(self) -> tuple[Count, ...]:
         """What each connection of this process has moved so far."""
         return tuple(
@@ -355,6 +465,11 @@ class Appliance(MultiService):
 def _listening(config: SectionConfig) -> tuple[SocketOption, ...]:
     """The options of the sockets that a section listens at."""
     return tuple(o for o in config.socketOptions if o.role is SocketRole.ACCEPT)
+
+
+def _fixed(config: Config) -> int:
+    """Descriptors for what C{config} names: sockets of both families, and checks of backends."""
+    return sum(2 * len(each.accept) + len(destinations(each)) for each in config.sections)
 
 
 def _placeText(place: Place) -> str:

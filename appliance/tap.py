@@ -7,9 +7,11 @@ pid file, and ends in C{SystemExit} with words and status 1.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import evolve
 from twisted.application.service import IServiceCollection
 from twisted.logger import ILogObserver
 from twisted.python import usage
@@ -20,19 +22,24 @@ from appliance.config.model import Config, ConfigError
 from appliance.console.ofdaemon import attach
 from appliance.daemon import Daemon, crewFor, sinksFor, starting
 from appliance.events import Events, Reading
+from appliance.logs.damper import Damper
+from appliance.logs.journald import SOCKET, isJournal
 from appliance.logs.listener import LogListener, onError, twistedObserver
 from appliance.logs.sinks import Sink
 from appliance.section.reading import load
+from appliance.system.heritage import Heritage, Will, handedOver, heritage
 from appliance.system.notify import Notifier
 from appliance.system.process import (
     ProcessError,
     checkPidFile,
     groupNumber,
     keepOpen,
+    renumber,
     userNumber,
 )
 from appliance.system.reactor import install
 from appliance.system.stall import StallWatch
+from appliance.system.successor import SuccessionError, Successor
 
 DEFAULT_CONFIG = "/etc/butterfly-tls/butterfly-tls.conf"
 
@@ -46,6 +53,7 @@ class Options(usage.Options):
 
     optParameters = [
         ["config", "c", DEFAULT_CONFIG, "The configuration file: stunnel-style sections."],
+        ["overlay", "o", None, "A file with options of our own for the sections of that one."],
     ]
     longdesc = (
         "Runs one TLS server endpoint and one TCP client proxy to a PACS for each [section] of the "
@@ -56,17 +64,22 @@ class Options(usage.Options):
         "Signals: HUP reloads the file (all or nothing), USR1 opens the log file again, USR2 "
         "lists the connections, TERM and INT stop."
     )
-    compData = usage.Completions(optActions={"config": usage.CompleteFiles()})
+    compData = usage.Completions(
+        optActions={"config": usage.CompleteFiles(), "overlay": usage.CompleteFiles()}
+    )
 
 
 class Hosted(Daemon):
     """The appliance within twistd's application, whose log it takes over.
 
-    C{pidFile} is one that twistd removes at the end, unless the user that we become may not.
+    C{twistd} are its options. Its pid file is one that it removes at the end; we empty the one in
+    C{pid} where the user that we become may not remove it.
     """
 
     observesTwisted = True
-    pidFile: str | None = None
+    emptiesPidFile = False
+    twistd: Any = {}
+    _empty: Any = None
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Join the application, and take over its log unless the command line chose one."""
@@ -79,10 +92,30 @@ class Hosted(Daemon):
     def privilegedStartService(self) -> None:
         """Begin while we have all rights."""
         super().privilegedStartService()
-        if self.pidFile is not None:
+        if self.emptiesPidFile:
             # An old number in a file that stays would point to a stranger one day.
-            empty = keepOpen(self.pidFile)
-            self._reactor.addSystemEventTrigger("after", "shutdown", empty)
+            empty = keepOpen(self.twistd["pidfile"])
+            self._empty = self._reactor.addSystemEventTrigger("after", "shutdown", empty)
+
+    def will(self) -> Will:
+        """The same, and where our number stands."""
+        path = self.twistd.get("pidfile")
+        return evolve(super().will(), pidFile=path and os.path.abspath(path))
+
+    async def upgrade(self) -> int:
+        """The same, and the pid file goes with it."""
+        path = self.twistd.get("pidfile")
+        try:
+            pid = await super().upgrade()
+        except SuccessionError:
+            # The other may have written its own already.
+            if path:
+                renumber(path)
+            raise
+        self.twistd["pidfile"] = ""
+        if self._empty is not None:
+            self._reactor.removeSystemEventTrigger(self._empty)
+        return pid
 
 
 def makeService(options: Options) -> Hosted:
@@ -92,24 +125,37 @@ def makeService(options: Options) -> Hosted:
 
     parent: Any = options.parent if options.parent is not None else {}
     path = os.path.abspath(options["config"])
+    overlay = None if options["overlay"] is None else os.path.abspath(options["overlay"])
+    left = heritage(os.environ, handedOver())
     try:
-        config = load(path)
+        config = load(path, overlay)
         _settle(parent, config)
+        _succeed(parent, left)
         log = LogListener(_sinks(parent, config))
         events = Events(onError(log))
-        events.subscribe(log)
+        damper = Damper(reactor, log)
+        events.subscribe(damper)
+
+        def tellReading() -> None:
+            for each in filter(None, (path, overlay)):
+                events.publish(Reading(each))
 
         def read() -> Config:
-            events.publish(Reading(path))
-            return load(path)
+            tellReading()
+            return load(path, overlay)
 
         crew = crewFor(reactor, config.process, events)
         daemon = Hosted(reactor, events, read, log, crew)
         daemon.observesTwisted = not bool(parent.get("logger"))
-        daemon.pidFile = config.process.pid if parent.get("pidfile") == config.process.pid else None
+        daemon.twistd = parent
+        daemon.emptiesPidFile = bool(config.process.pid) and (
+            parent.get("pidfile") == config.process.pid
+        )
+        daemon.heritage = left
+        daemon.passphrases.learn({} if left.will is None else left.will.passphrases)
         daemon.adopt(config)
         events.publish(starting())
-        events.publish(Reading(path))
+        tellReading()
         daemon.record(config, (parent.get("uid"), parent.get("gid")))
         daemon.begin(config)
         attach(daemon, reactor, events, log, config, os.environ)
@@ -117,12 +163,23 @@ def makeService(options: Options) -> Hosted:
         events.subscribe(notifier)
         notifier.setServiceParent(daemon)
         StallWatch(reactor, events).setServiceParent(daemon)
+        reactor.addSystemEventTrigger("after", "shutdown", damper.flush)
+        daemon.departure.successor = Successor(reactor, sys.orig_argv, os.environ)
     except ConfigError as error:
         problems = "\n".join(map(str, error.problems))
+        left.failed(problems)
         raise SystemExit(f"{problems}\nConfiguration failed: nothing was started") from None
     except ProcessError as error:
+        left.failed(str(error))
         raise SystemExit(f"{error}\nConfiguration failed: nothing was started") from None
     return daemon
+
+
+def _succeed(parent: Any, left: Heritage) -> None:
+    """Let twistd keep the pid file that a predecessor has left, if we may write to it."""
+    path = None if left.will is None else left.will.pidFile
+    if path is not None and os.access(path, os.W_OK):
+        parent["pidfile"] = path
 
 
 def _settle(parent: Any, config: Config) -> None:
@@ -133,8 +190,10 @@ def _settle(parent: Any, config: Config) -> None:
         "gid": None if process.setgid is None else groupNumber(process.setgid),
         "chroot": process.chroot,
     }
+    # What a predecessor has become we are already.
+    have = {"uid": os.getuid(), "gid": os.getgid(), "chroot": None}
     for name, value in wanted.items():
-        if value is not None and parent.get(name) is None:
+        if value != have[name] and parent.get(name) is None:
             parent[name] = value
     if process.pid is not None and parent.get("pidfile") in PIDFILE:
         checkPidFile(process.pid)
@@ -149,6 +208,7 @@ def _sinks(parent: Any, config: Config) -> tuple[Sink, ...]:
     syslog = True if parent.get("syslog") else process.syslog
     try:
         owner = (parent.get("uid"), parent.get("gid"))
-        return sinksFor(process, foreground, output, syslog, owner)
+        journal = SOCKET if isJournal(os.environ) else None
+        return sinksFor(process, foreground, output, syslog, owner, journal=journal)
     except OSError as error:
         raise ProcessError(f"cannot open the log file {output}: {error.strerror}") from None

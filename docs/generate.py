@@ -1,6 +1,7 @@
 """Writes C{docs/reference} from the code's own tables; C{make docs} runs it.
 
-A page depends on nothing but those tables, so that a test can hold the files against them.
+The manual in C{docs/man} and C{completions} are written too, by modules of their own. Nothing here
+depends on anything but those tables, so that a test can hold the files against them.
 """
 
 from __future__ import annotations
@@ -17,19 +18,24 @@ from attrs import fields
 from appliance import events
 from appliance.audit.schema import SCHEMA
 from appliance.cli.main import COMMANDS, buildParser, command
-from appliance.config.options import GROUPS
+from appliance.config.options import GROUPS, TABLE, isOurs
 from appliance.config.sockopts import SOCKET_OPTIONS
 from appliance.config.sslops import SSL_OPS
 from appliance.config.vocabulary import Option, Repeat, Scope, Status
 from appliance.console.commands import COMMANDS as SHELL
 from appliance.logs import vocabulary
+from appliance.logs.schema import logSchema
 from appliance.status.plain import statusSchema
 from appliance.status.store import LIMIT, LIMITS
 from appliance.status.table import METRICS
 from appliance.tap import Options
+from docs import completions, manual
+from docs.commandline import actionsOf, meaning, spelled, subparsers, synopsis
 from tests.differential.differences import DIFFERENCES
 
 REFERENCE = Path(__file__).parent / "reference"
+MANUALS = Path(__file__).parent / "man"
+COMPLETIONS = Path(__file__).parent.parent / "completions"
 
 MADE = "<!-- Made by docs/generate.py from {source}: change it there and run 'make docs'. -->"
 
@@ -39,6 +45,7 @@ def pages() -> dict[str, str]:
     made = {
         "options.md": optionsPage("appliance/config"),
         "log.md": logPage("appliance/logs/lines"),
+        "log.schema.json": iter([json.dumps(logSchema(), indent=2)]),
         "commands.md": commandsPage("appliance/cli and appliance/tap.py"),
         "differences.md": differencesPage("tests/differential/differences.py"),
         "journal.schema.json": iter([json.dumps(SCHEMA, indent=2)]),
@@ -47,6 +54,11 @@ def pages() -> dict[str, str]:
         "status.schema.json": iter([json.dumps(statusSchema(), indent=2)]),
     }
     return {name: "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
+
+
+def written() -> dict[Path, dict[str, str]]:
+    """All texts, by their directory and the name of their file."""
+    return {REFERENCE: pages(), MANUALS: manual.pages(), COMPLETIONS: completions.scripts()}
 
 
 # --- Markdown ---------------------------------------------------------------------------------
@@ -99,6 +111,13 @@ letters. File names are looked up from the directory of the configuration file.
 [`butterfly-tls check`](commands.md#butterfly-tls-check) says all that is wrong with a file.
 """
 
+OURS = """\
+## Our own
+
+stunnel has none of these, and refuses a file that has one. They may stand in the configuration
+file, or in an [overlay](../stunnel.md#options-of-our-own):
+"""
+
 STATUSES = {
     Status.SUPPORTED: "",
     Status.IGNORED: "A line with one of these gets a warning and changes nothing.",
@@ -123,6 +142,8 @@ def optionsPage(source: str) -> Iterator[str]:
                 yield f"{STATUSES[status]}\n"
                 head = ["Option", "Where", "Value", "Default", "Meaning", f"Why {status.value}"]
                 yield from table(head, [[*known(o), plain(o.doc), why(o)] for o in chosen])
+    own = sorted((option.name for option in TABLE if isOurs(option)), key=str.lower)
+    yield f"{OURS}\n{names(own)}.\n"
     yield f"## Flags for `options`\n\n{names(sorted(n for n in SSL_OPS if SSL_OPS[n]))}.\n"
     idle = names(sorted(name for name, bits in SSL_OPS.items() if not bits))
     yield f"Known and without effect in today's OpenSSL: {idle}.\n"
@@ -159,7 +180,8 @@ Date and time are local. The digit after `LOG` is the level. In the brackets sta
 the connection, or `main` where a line is not about one connection (`ui` under
 [`butterfly-tls stunnel`](../stunnel.md)). In syslog the line begins at `LOG`, and the level is its
 priority. Unprintable characters become dots, and no line is longer
-than 1024 characters of text. Patient data is never in a line.
+than 1024 characters of text. Patient data is never in a line. [The log](../logs.md) tells of other
+shapes, of the journal of systemd, and of what is summed up.
 
 | Level | Name | What for |
 | --- | --- | --- |
@@ -250,6 +272,7 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     ],
     events.BackendDrained: [{"draining": True}, {"draining": False}],
     events.Checked: [{"seconds": 0.0}],
+    events.Repeated: [{"level": level} for level in (3, 4, 5)],
     events.JournalFailed: [{"dropping": True}, {"dropping": False}],
     events.AuditAway: [{"keeps": True}, {"keeps": False}],
     events.ConsoleLogin: [{"ok": True}, {"ok": False}],
@@ -397,19 +420,13 @@ def commandsPage(source: str) -> Iterator[str]:
     for name in COMMANDS:
         yield from commandSection(name, parsers[name])
     yield "## twistd butterfly-tls\n"
-    yield "    twistd [OPTION OF TWISTD ...] butterfly-tls [--config FILE]\n"
+    yield "    twistd [OPTION OF TWISTD ...] butterfly-tls [--config FILE] [--overlay FILE]\n"
     yield f"{escaped(Options.longdesc)}\n"
     rows = [
-        [names([f"-{short}", f"--{long}"]), plain(text), code(str(default))]
+        [names([f"-{short}", f"--{long}"]), plain(text), code(default or "")]
         for long, short, default, text in Options.optParameters
     ]
     yield from table(["Option", "Meaning", "Default"], rows)
-
-
-def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """The parsers of the subcommands; argparse has no public way to them."""
-    (chosen,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    return dict(chosen.choices)
 
 
 def commandSection(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -417,46 +434,20 @@ def commandSection(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
 
     The help text of argparse itself depends on the terminal and on the release of Python.
     """
-    actions = [a for a in parser._actions if not isinstance(a, argparse._HelpAction)]
-    actions.sort(key=lambda action: bool(action.option_strings))
-    wanted = [wantedAs(a).format(value(a)) for a in actions if positional(a)]
-    options = [] if all(map(positional, actions)) else ["[OPTION ...]"]
+    actions = actionsOf(parser)
     yield f"## butterfly-tls {name}\n"
-    yield f"    {' '.join([parser.prog, *options, *wanted])}\n"
+    yield f"    {synopsis(parser)}\n"
     yield f"{escaped(parser.description or '').strip()}\n"
-    rows = [[names(spelled(a)), plain((a.help or "") % vars(a))] for a in actions]
+    rows = [[names(spelled(a)), plain(meaning(a))] for a in actions]
     yield from table(["Argument", "Meaning"], rows)
 
 
-def wantedAs(action: argparse.Action) -> str:
-    """How to show that an argument may be left out or repeated."""
-    return {"?": "[{}]", "+": "{} ..."}.get(str(action.nargs), "{}")
-
-
-def positional(action: argparse.Action) -> bool:
-    """True for an argument that is known by its place, not by a name."""
-    return not action.option_strings
-
-
-def value(action: argparse.Action) -> str:
-    """What stands for the argument's value; nothing where it takes none."""
-    if action.nargs == 0:
-        return ""
-    if action.metavar is None and action.choices is not None:
-        return f"{{{','.join(map(str, action.choices))}}}"
-    return str(action.metavar or (action.dest if positional(action) else action.dest.upper()))
-
-
-def spelled(action: argparse.Action) -> list[str]:
-    """The ways to write an argument."""
-    return [f"{option} {value(action)}".strip() for option in action.option_strings or [""]]
-
-
 def main() -> None:
-    """Write the pages."""
-    REFERENCE.mkdir(exist_ok=True)
-    for name, text in pages().items():
-        (REFERENCE / name).write_text(text, encoding="utf-8")
+    """Write the pages, the manual and what shells complete."""
+    for home, made in written().items():
+        home.mkdir(exist_ok=True)
+        for name, text in made.items():
+            (home / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

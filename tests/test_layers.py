@@ -15,7 +15,7 @@ PURE = ("attrs",)
 NETWORK = (*PURE, "twisted", "zope", "OpenSSL", "cryptography", "service_identity")
 DEMO = (*NETWORK, "pynetdicom", "pydicom", "numpy", "PIL")
 
-LAYER0 = ("config", "dicom", "events", "relay.proxyline", "backend.policy")
+LAYER0 = ("config", "dicom", "events", "limits", "relay.proxyline", "backend.policy")
 LAYER1 = ("tls", "relay", "backend", "health", "logs", "status", "audit", "system")
 
 # What the modules of a name may import beside the standard library, themselves and events: first
@@ -33,7 +33,9 @@ MAY_IMPORT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "section": (NETWORK, (*LAYER0, *LAYER1)),
     "service": (NETWORK, (*LAYER0, *LAYER1, "section")),
     "recording": (NETWORK, (*LAYER0, *LAYER1)),
-    "daemon": (NETWORK, (*LAYER0, *LAYER1, "recording", "section", "service")),
+    "ending": (NETWORK, ()),
+    "departure": (NETWORK, ("config.model", "ending", "system")),
+    "daemon": (NETWORK, (*LAYER0, *LAYER1, "departure", "recording", "section", "service")),
     "console": (NETWORK, (*LAYER0, *LAYER1, "section", "service", "daemon")),
     "console.commands": (PURE, (*LAYER0, "console")),
     "tap": (NETWORK, (*LAYER0, *LAYER1, "section", "service", "daemon", "console")),

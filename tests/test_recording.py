@@ -224,7 +224,7 @@ class StreamTests(RecordingCase):
     async def test_attentive(self) -> None:
         """The kernel gives up a collector that acknowledges nothing before we forget messages."""
         _, port = self.collector()
-        (sender,) = self.records(port=port, protocol="tcp")
+        ((sender,),) = self.records(port=port, protocol="tcp")
         self.starts()
         await self.heard.number(1)
         handle = sender._line.transport.getHandle()
@@ -280,8 +280,8 @@ class StreamTests(RecordingCase):
     @staticmethod
     def release(records: Records) -> None:
         """Let go of the spool, as the end of a process does."""
-        (sender,) = records
-        sender._outbox.queue._store.close()
+        ((sender,),) = records
+        sender._outbox.queue.close()
 
 
 class SecuredTests(RecordingCase):

@@ -28,6 +28,7 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 _DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'
 _APPLICATION_SERVER: Final = "4"
 _SYSTEM_OBJECT: Final = "2"
+_MASTER_FILE: Final = "5"
 _SECURITY_RESOURCE: Final = "13"
 
 
@@ -56,12 +57,16 @@ _URI: Final = Code("12", "URI", "RFC-3881")
 
 @frozen
 class Reporter:
-    """Who reports: the process C{pid} of C{name} on the machine C{host}; C{source} is its id."""
+    """Who reports: the process C{pid} of C{name} on the machine C{host}; C{source} is its id.
+
+    C{titles} are the AE titles by which it calls PACS itself.
+    """
 
     source: str
     host: str
     pid: int
     name: str = "butterfly-tls"
+    titles: tuple[str, ...] = ()
 
 
 @frozen
@@ -77,7 +82,9 @@ def applicationActivity(by: Reporter, when: datetime, *, starts: bool) -> bytes:
     """The process starts or stops (A.5.3.1)."""
     kind = APPLICATION_START if starts else APPLICATION_STOP
     root = _event(APPLICATION_ACTIVITY, kind, when, SUCCESS)
-    _reporter(root, by, requestor=False)
+    process = _reporter(root, by, requestor=False)
+    if by.titles:
+        _titled(process, *by.titles)
     return _finished(root, by)
 
 
@@ -87,11 +94,14 @@ def nodeAlert(by: Reporter, when: datetime, node: Node, what: str) -> bytes:
     _reporter(root, by, requestor=True)
     other = _participant(root, node.address, requestor=False, address=node.address)
     if node.title:
-        other.set("AlternativeUserID", _text(f"AETITLES={node.title}"))
+        _titled(other, node.title)
     if node.subject:
         other.set("UserName", _text(node.subject))
     _source(root, by)
-    _alertSubject(root, _NODE, node.address, node.subject or node.address, what)
+    # A peer without an IP address is on this machine.
+    identity = node.address if _isIP(_text(node.address)) else _at(node.address, by)
+    name = node.subject or node.address
+    _alertSubject(root, _NODE, _SECURITY_RESOURCE, identity, name, what)
     return _encoded(root)
 
 
@@ -103,18 +113,21 @@ def configurationAlert(
     root = _event(SECURITY_ALERT, SOFTWARE_CONFIGURATION, when, outcome, what)
     _reporter(root, by, requestor=True)
     _source(root, by)
-    _alertSubject(root, _URI, uri, "configuration", what)
+    _alertSubject(root, _URI, _MASTER_FILE, uri, "configuration", what)
     return _encoded(root)
 
 
 def userAuthentication(
     by: Reporter, when: datetime, user: str, address: str, *, arrives: bool, failure: str = ""
 ) -> bytes:
-    """C{user}, at C{address}, logged in or left, or could not for C{failure} (A.5.3.12)."""
+    """C{user}, at C{address}, logged in or left, or could not for C{failure} (A.5.3.12).
+
+    It is a login name on the machine of C{by}, and is written so (A.5.2.1).
+    """
     kind = LOGIN if arrives else LOGOUT
     outcome = MINOR_FAILURE if failure else SUCCESS
     root = _event(USER_AUTHENTICATION, kind, when, outcome, failure)
-    _participant(root, user, requestor=True, address=address)
+    _participant(root, _at(user, by), requestor=True, address=address)
     _reporter(root, by, requestor=False)
     return _finished(root, by)
 
@@ -145,14 +158,20 @@ def _participant(root: Element, user: str, *, requestor: bool, address: str) -> 
         UserID=_text(user),
         UserIsRequestor="true" if requestor else "false",
         NetworkAccessPointID=_text(address),
-        NetworkAccessPointTypeCode="2" if _isIP(address) else "1",
+        NetworkAccessPointTypeCode="2" if _isIP(_text(address)) else "1",
     )
 
 
-def _reporter(root: Element, by: Reporter, *, requestor: bool) -> None:
+def _reporter(root: Element, by: Reporter, *, requestor: bool) -> Element:
     process = _participant(root, str(by.pid), requestor=requestor, address=by.host)
     process.set("UserName", _text(by.name))
     _coded(process, "RoleIDCode", _APPLICATION)
+    return process
+
+
+def _titled(participant: Element, *titles: str) -> None:
+    """Say by which AE titles a participant goes (A.5.2.2)."""
+    participant.set("AlternativeUserID", _text(f"AETITLES={';'.join(titles)}"))
 
 
 def _source(root: Element, by: Reporter) -> None:
@@ -160,13 +179,13 @@ def _source(root: Element, by: Reporter) -> None:
     SubElement(source, "AuditSourceTypeCode", {"csd-code": _APPLICATION_SERVER})
 
 
-def _alertSubject(root: Element, kind: Code, id_: str, name: str, what: str) -> None:
+def _alertSubject(root: Element, kind: Code, role: str, id_: str, name: str, what: str) -> None:
     subject = SubElement(
         root,
         "ParticipantObjectIdentification",
         ParticipantObjectID=_text(id_),
         ParticipantObjectTypeCode=_SYSTEM_OBJECT,
-        ParticipantObjectTypeCodeRole=_SECURITY_RESOURCE,
+        ParticipantObjectTypeCodeRole=role,
     )
     _coded(subject, "ParticipantObjectIDTypeCode", kind)
     SubElement(subject, "ParticipantObjectName").text = _text(name)
@@ -196,6 +215,11 @@ def _text(text: str) -> str:
     """C{text} as a token: without what XML forbids, on one line, of bounded length, never empty."""
     plain = " ".join(_FORBIDDEN.sub("\ufffd", text[:LONGEST]).split())
     return plain or "unknown"
+
+
+def _at(name: str, by: Reporter) -> str:
+    """C{name} as one on the machine of C{by} (A.5.2.1)."""
+    return f"{_text(name[: LONGEST - len(by.host) - 1])}@{by.host}"
 
 
 def _isIP(address: str) -> bool:

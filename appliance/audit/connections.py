@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import define, evolve, field, frozen
 
 from appliance.events import (
+    Announced,
     Association,
     AssociationAccepted,
     AssociationEnded,
@@ -36,12 +37,14 @@ class Pending:
 class Known:
     """One connection: C{client} and C{backend} are C{"address:port"}, empty while not known.
 
-    C{dialled}: we were TLS's client, and C{peer} is the backend. C{rejected} is the certificate
+    C{via} is the load balancer that has announced the client, empty for none. C{dialled}: we were
+    TLS's client, and C{peer} is the backend. C{rejected} is the certificate
     that was, C{pending} the association that has not ended.
     """
 
     client: str = ""
     backend: str = ""
+    via: str = ""
     peer: Peer | None = None
     dialled: bool = False
     rejected: CertificateRejected | None = None
@@ -64,6 +67,8 @@ class Connections:
     def note(self, event: Event) -> None:
         """Learn from C{event}, or forget the connection whose end it is."""
         match event:
+            case Announced():
+                self._learn(event, via=event.via)
             case Opened():
                 self._learn(event, client=event.client)
             case Dialled():

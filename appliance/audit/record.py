@@ -48,6 +48,7 @@ def record(
         "section": event.section,
         "connection": event.connection,
         "client": _address(known.client),
+        "via": _address(known.via) if known.via else None,
         "certificate": None if known.peer is None else known.peer.subject,
         "tls": None if known.peer is None else _tls(known.peer, known.dialled),
         "backend": event.backend,

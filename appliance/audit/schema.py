@@ -60,6 +60,12 @@ SCHEMA: Final[dict[str, Any]] = {
             address=_orNull(_text("Where the client called from.")),
             port=_orNull(_count("From which port.")),
         ),
+        via=_orNull(
+            _object(
+                address=_orNull(_text("The load balancer that has announced the client.")),
+                port=_orNull(_count("From which port it connected to us.")),
+            )
+        ),
         certificate=_orNull(_text("The subject of the TLS peer's certificate, if it showed one.")),
         tls=_orNull(
             _object(

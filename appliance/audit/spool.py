@@ -34,6 +34,9 @@ class Store(Protocol):
     def remove(self, number: int) -> None:
         """Keep it no longer."""
 
+    def close(self) -> None:
+        """Let another process have what is kept."""
+
 
 @define
 class Memory:
@@ -57,6 +60,9 @@ class Memory:
         """See L{Store.remove}."""
         self._messages.pop(number, None)
 
+    def close(self) -> None:
+        """Nobody else can have it."""
+
 
 class Directory:
     """Messages as files in the directory C{path}; what it does not take is kept in memory.
@@ -78,8 +84,10 @@ class Directory:
             raise
 
     def close(self) -> None:
-        """Let another process have it."""
-        os.close(self._directory)
+        """Let another process have it; what comes now is kept in memory."""
+        # The number may be another file's soon.
+        directory, self._directory = self._directory, -1
+        os.close(directory)
 
     def sizes(self) -> dict[int, int]:
         """See L{Store.sizes}."""
@@ -182,6 +190,10 @@ class Queue:
         if number in self._sizes:
             self._bytes -= self._sizes.pop(number)
             self._store.remove(number)
+
+    def close(self) -> None:
+        """Let another process have what is kept on disk."""
+        self._store.close()
 
     def rewind(self) -> None:
         """What was taken and not removed is to be taken again."""

@@ -32,6 +32,8 @@ from appliance.events import (
     ConsoleLogin,
     ConsoleLogout,
     Event,
+    FilesChanged,
+    FilesRefused,
     HandshakeFailed,
     NotAdmitted,
     Redirected,
@@ -39,8 +41,8 @@ from appliance.events import (
     Stopping,
 )
 
-MANY: Final = "many addresses"
-"""Who an alert is about that stands for more addresses than are told apart."""
+MANY: Final = "and more addresses than are told apart"
+"""What is said of an alert that stands for many; the address in it is one of them."""
 
 
 @frozen
@@ -101,12 +103,16 @@ class Trail:
             case Refused(problems=problems) if self._serves:
                 what = f"a changed configuration was refused: {'; '.join(problems)}"
                 self._tell(configurationAlert(by, when, self._uri, what, applied=False))
+            case FilesChanged() if self._serves:
+                self._tell(configurationAlert(by, when, self._uri, _taken(event), applied=True))
+            case FilesRefused(section=name, problems=problems) if self._serves:
+                what = f"changed files of [{name}] were refused: {'; '.join(problems)}"
+                self._tell(configurationAlert(by, when, self._uri, what, applied=False))
             case ConsoleLogin(ok=True):
                 self._tellLogin(event, 0)
             case ConsoleLogin():
                 host = _host(event.address)
-                crowded = ConsoleLogin("unknown", MANY, ok=False)
-                self._failedLogins.saw(host, event, crowded)
+                self._failedLogins.saw(host, event, event)
             case ConsoleLogout():
                 host = _host(event.address)
                 self._tell(userAuthentication(by, when, event.user, host, arrives=False))
@@ -160,7 +166,7 @@ class Trail:
         self._repeats.saw(
             (event.section, node.address, kind),
             Alert(event.section, node, text),
-            Alert(event.section, Node(MANY), "more addresses than are told apart were not let in"),
+            Alert(event.section, node, f"{text}; {MANY} were not let in"),
         )
 
     def _tellAlert(self, alert: Alert, more: int) -> None:
@@ -171,6 +177,14 @@ class Trail:
     def _tell(self, xml: bytes) -> None:
         by = self._by()
         self._send(message(xml, self._now(), Origin(by.host, by.name, by.pid)))
+
+
+def _taken(event: FilesChanged) -> str:
+    """What a section is served with from now on."""
+    what = f"changed files of [{event.section}] were applied: {', '.join(event.files) or 'none'}"
+    if event.certificate:
+        what += f"; its certificate is {event.certificate}, serial number {event.serial}"
+    return what
 
 
 def _repeated(what: str, more: int) -> str:

@@ -71,6 +71,11 @@ class Board:
         """True when nobody new is to go anywhere."""
         return self.standing(ALL).draining
 
+    @property
+    def drains(self) -> tuple[str, ...]:
+        """Whom nobody new is to go to, L{ALL} among them."""
+        return tuple(name for name, standing in self._standings.items() if standing.draining)
+
     def forget(self, target: str) -> None:
         """Let C{target} be as if never heard of, but for its being drained."""
         if self.standing(target).draining:

@@ -11,7 +11,8 @@ class Caller:
 
     C{host} and C{port} are where it called from; the host is empty for one without an IP address.
     C{subject} and C{issuer} are those of its certificate. C{resumed}: it took up an earlier TLS
-    session.
+    session. C{via} is the load balancer that has announced it, and took so many seconds
+    (C{waited}) to do so; C{called} is where the client called there, C{None} for our own address.
     """
 
     connection: str
@@ -20,6 +21,9 @@ class Caller:
     subject: str | None = None
     issuer: str | None = None
     resumed: bool = False
+    via: str | None = None
+    called: tuple[str, int] | None = None
+    waited: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}" if self.host else "unnamed socket"

@@ -5,6 +5,15 @@ from __future__ import annotations
 import argparse
 
 
+def addOverlay(parser: argparse.ArgumentParser) -> None:
+    """Declare C{--overlay}, for commands that read a configuration."""
+    parser.add_argument(
+        "--overlay",
+        metavar="FILE",
+        help="a file with options of our own, laid over the configuration file",
+    )
+
+
 def hostAndPort(text: str) -> tuple[str, int]:
     """Parse C{HOST:PORT}, where an IPv6 address stands in brackets."""
     host, _, port = text.rpartition(":")

@@ -108,21 +108,31 @@ def _unreachable(path: str, error: OSError) -> AskError:
     return AskError(f"cannot connect to {path}: {error.strerror or error}")
 
 
-def once(name: str, arguments: argparse.Namespace, words: Sequence[str]) -> int:
-    """Have C{words} done for the subcommand C{name}, print the answer, and return its status."""
+def once(
+    name: str, arguments: argparse.Namespace, words: Sequence[str], patience: float = PATIENCE
+) -> int:
+    """Have C{words} done for the subcommand C{name}, print the answer, and return its status.
+
+    The answer may take C{patience} seconds.
+    """
 
     def work(asking: Asking) -> int:
         answer = asking.ask(*words)
         show(answer, asJSON=getattr(arguments, "json", False))
         return answer.code
 
-    return asked(name, arguments, work)
+    return asked(name, arguments, work, patience)
 
 
-def asked(name: str, arguments: argparse.Namespace, work: Callable[[Asking], int]) -> int:
+def asked(
+    name: str,
+    arguments: argparse.Namespace,
+    work: Callable[[Asking], int],
+    patience: float = PATIENCE,
+) -> int:
     """Do C{work}, which returns the exit status; says why where the appliance cannot be asked."""
     try:
-        asking = Asking(arguments.socket)
+        asking = Asking(arguments.socket, patience)
         try:
             return work(asking)
         finally:

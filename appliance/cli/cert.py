@@ -11,11 +11,11 @@ import os
 import socket
 import sys
 import textwrap
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from attrs import frozen
 
+from appliance.cli.writing import writeAll
 from appliance.tls.certificate import KeyPair
 from appliance.tls.issue import (
     DAYS,
@@ -127,7 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _failed(f"{error}; say with --name how senders call this host")
     made = [_Made.of(arguments.out, kind, pair) for kind, pair in zip(kinds, pairs, strict=True)]
     try:
-        _writeAll(file for each in made for file in each.files)
+        writeAll(file for each in made for file in each.files)
     except FileExistsError as error:
         return _failed(f"{error.filename} exists already; move it away, or give another --out")
     except OSError as error:
@@ -143,22 +143,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _failed(why: str) -> int:
     print(f"butterfly-tls cert: {why}; nothing was made", file=sys.stderr)
     return 1
-
-
-def _writeAll(files: Iterable[tuple[str, bytes, int]]) -> None:
-    """Create every file (path, content, mode), or none; one that exists is never touched."""
-    created = []
-    try:
-        for path, content, mode in files:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            created.append(path)
-            with open(descriptor, "wb") as file:
-                os.fchmod(descriptor, mode)  # the umask may have taken some of it away
-                file.write(content)
-    except BaseException:
-        for path in created:
-            os.unlink(path)
-        raise
 
 
 @frozen

@@ -4,6 +4,7 @@ Every problem is listed with its file and line. Then each section shows its cert
 versions, the TLS profile of DICOM that it keeps to and its backends. Nothing is bound or changed,
 so a running appliance is not disturbed. The exit status is 0 when the appliance would start and
 every backend is a living DICOM application (one that refuses our AE title lives), and 1 otherwise.
+With --has-sections it is 3 for a file without any section, and nothing else is looked at.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from itertools import chain, repeat
 
 from attrs import frozen
 
-from appliance.cli.arguments import seconds
+from appliance.cli.arguments import addOverlay, seconds
 from appliance.cli.running import complete
+from appliance.config.limitwords import limited
 from appliance.config.model import Config, ConfigError, Problem, SectionConfig, TLSConfig
 from appliance.config.profilerules import verdict
+from appliance.config.source import Disk, Header, readSource
 from appliance.console.service import shellProblems
 from appliance.events import Events
 from appliance.health.learnt import Learnt
@@ -30,17 +33,27 @@ from appliance.recording import auditProblems
 from appliance.section import Settings, settingsFor
 from appliance.section.checks import Asked, Checks
 from appliance.section.reading import load
+from appliance.section.rereading import rereadProblems
 from appliance.tls.passphrase import Passphrases
 from appliance.tls.profiles import offer
 
 SUMMARY = "check a configuration file and the PACS behind it"
+
+NOTHING = 3
+"""The exit status for a file without a section; 1 is also that of a program that cannot start."""
 
 
 def addArguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
     add = parser.add_argument
     add("config", metavar="CONFIG", help="the configuration file")
+    addOverlay(parser)
     add("--offline", action="store_true", help="connect to nothing: check the files alone")
+    add(
+        "--has-sections",
+        action="store_true",
+        help="only say by the exit status whether there is anything to serve",
+    )
     add(
         "--timeout",
         metavar="SECONDS",
@@ -61,9 +74,11 @@ class Answer:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print what was found, and return the exit status."""
+    if arguments.has_sections:
+        return _hasSections(os.path.abspath(arguments.config))
     settings: list[Settings] = []
     try:
-        config = load(os.path.abspath(arguments.config))
+        config = load(os.path.abspath(arguments.config), arguments.overlay)
     except ConfigError as error:
         problems = list(error.problems)
     else:
@@ -71,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = _settings(config, problems)
         problems += auditProblems(config.process)
         problems += shellProblems(config.process.console)
+        problems += rereadProblems(config)
     for problem in problems:
         print(problem)
     answers: tuple[Answer, ...] = ()
@@ -82,6 +98,13 @@ def run(arguments: argparse.Namespace) -> int:
     dead = sum(not answer.result.lives for answer in answers)
     print(_verdict(bad, len(problems) - bad, dead), file=sys.stderr if bad or dead else sys.stdout)
     return 1 if bad or dead else 0
+
+
+def _hasSections(path: str) -> int:
+    """0 also for a file that cannot be read: whoever starts the appliance is to hear of that."""
+    source = readSource(path, Disk())
+    sections = any(isinstance(item, Header) for item in source.items)
+    return 0 if sections or source.problems else NOTHING
 
 
 def _settings(config: Config, problems: list[Problem]) -> list[Settings]:
@@ -158,6 +181,7 @@ def _facts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "names", ", ".join(certificate.names) or "none"
         yield "expires", f"{certificate.notAfter:%Y-%m-%d} ({settings.daysLeft} days left)"
         yield "key", f"{certificate.keyText}, matches the certificate"
+    yield "limits", limited(config.limits)
     yield "TLS", f"{_versions(config.tls)}, {_asks(config)}"
     titles = chain(("profile",), repeat(""))
     yield from zip(titles, verdict(offer(config.tls, certificate)).lines, strict=False)

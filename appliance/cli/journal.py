@@ -19,7 +19,7 @@ from typing import Final
 from appliance.audit.journal import now
 from appliance.cli.journalreading import DamagedError, Entry, Filter, follow, lines, parse
 from appliance.cli.journalsums import Sums, size
-from appliance.logs.sinks import clean
+from appliance.logs.text import clean
 
 SUMMARY = "read the journal of associations"
 

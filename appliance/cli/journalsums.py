@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from attrs import define, field
 
 from appliance.cli.journalreading import Entry
-from appliance.logs.sinks import clean
+from appliance.logs.text import clean
 
 
 @define

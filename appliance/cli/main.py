@@ -30,8 +30,8 @@ class Command(Protocol):
 
 COMMANDS = (
     *("check", "cert", "echo", "send", "pacs", "demo", "journal"),
-    *("status", "top", "reload", "drain", "close", "ask", "probe", "hostkey"),
-    "stunnel",
+    *("status", "top", "reload", "upgrade", "drain", "close", "ask", "probe", "hostkey"),
+    *("stunnel", "migrate"),
 )
 
 PLUGINS = {"probe": 3}

@@ -2,8 +2,9 @@
 
 For Nagios, Icinga, keepalived, Kubernetes and whoever else understands the plugin's exit statuses:
 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. What is measured stands behind the bar. A PACS that is down
-is no fault of the appliance: with --no-backends it does not count, which is what keepalived and
-Kubernetes want to know.
+is no fault of the appliance: with --no-backends it does not count. With --ready nothing counts but
+whether new connections are welcome, as /readyz has it, and the status is 0 or another: that is what
+keepalived and Kubernetes want to know, to whom any other status is a failure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from attrs import frozen
 from appliance.cli.arguments import seconds
 from appliance.cli.asking import AskError, Asking, addSocket
 from appliance.console.tables import shown
-from appliance.status.verdict import EXPIRES_SOON
+from appliance.status.expiry import EXPIRES_SOON
 
 SUMMARY = "tell a monitoring system how the running appliance is"
 
@@ -69,6 +70,11 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
         help="how long the answer may take (default: %(default)g)",
     )
     add("--no-backends", action="store_true", help="leave out how the backends are")
+    add(
+        "--ready",
+        action="store_true",
+        help="only say whether new connections are welcome: OK, or CRITICAL",
+    )
     addSocket(parser)
 
 
@@ -90,7 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
     if missing:
         return _say(State.UNKNOWN, [f"there is no section {name!r}" for name in missing])
     wanted = [each for each in data["sections"] if each["name"] in (arguments.section or known)]
-    found = list(findings(data, wanted, arguments.warning_days, not arguments.no_backends))
+    if arguments.ready:
+        found = list(unready(data, wanted))
+    else:
+        found = list(findings(data, wanted, arguments.warning_days, not arguments.no_backends))
     found.sort(key=lambda finding: -finding.state)
     measured = measures(wanted, arguments.warning_days)
     if not found:
@@ -120,8 +129,25 @@ def findings(
         elif section["draining"]:
             yield Finding(State.WARNING, f"[{name}] is draining: new clients are sent away")
         yield from _certificate(section, days)
+        if section.get("stale"):
+            text = f"[{name}] goes on with the files from before: {section['stale']}"
+            yield Finding(State.WARNING, text)
         if backends:
             yield from _backends(section)
+
+
+def unready(data: Mapping[str, Any], sections: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Why new connections are not welcome, as L{appliance.status.readiness} judges it."""
+    if data["state"] != "serving":
+        yield Finding(State.CRITICAL, f"it is {data['state']}")
+    for section in sections:
+        name, certificate = section["name"], section["certificate"]
+        if not section["serving"]:
+            yield Finding(State.CRITICAL, f"[{name}] does not listen")
+        elif section["draining"]:
+            yield Finding(State.CRITICAL, f"[{name}] is draining")
+        if certificate is not None and certificate["daysLeft"] < 0:
+            yield Finding(State.CRITICAL, f"[{name}] shows an expired certificate")
 
 
 def _process(data: Mapping[str, Any]) -> Iterator[Finding]:

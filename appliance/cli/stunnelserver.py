@@ -60,6 +60,8 @@ UNRESOLVED: Final = (
 class Server(Daemon):
     """The appliance with a log by stunnel's rules, which each reload opens anew."""
 
+    joinsGroups = False
+
     def openLog(self, config: Config) -> None:
         """Let the log be as C{config} says. Raises C{OSError}, and nothing is changed."""
         process = config.process
@@ -87,7 +89,7 @@ class OneConnection(Server):
         """The reactor runs, and the client waits."""
         (section,) = self.sections
         handle, flushed = standardSocket(self._reactor)
-        section.take(handle)
+        section.accept(handle)
         section.whenIdle().addCallback(lambda _: flushed).addCallback(lambda _: self._end())
 
     def _end(self) -> None:

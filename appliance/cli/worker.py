@@ -55,7 +55,10 @@ class Worker:
                 self._appliance.passphrases.learn(facts["passphrases"])
                 self._configure(facts["config"])
             case "take" if handle is not None:
-                self._appliance.take(handle, facts["section"], facts["connection"], facts["client"])
+                who = (facts["connection"], facts["client"], facts["announced"], facts["crowded"])
+                self._appliance.take(handle, facts["section"], *who)
+            case "renew":
+                self._appliance.renewal.look()
             case "standing":
                 self._appliance.stand(facts["section"], facts["summary"])
             case "count":
@@ -74,7 +77,11 @@ class Worker:
         except ConfigError as error:
             self._applying = False
             self._events.publish(Refused(tuple(map(str, error.problems)), reload=True))
+            if self._appliance.config is None:
+                # With nothing to serve by, those who are given to us are better off elsewhere.
+                self._stop()
         else:
+            self._link.send("configured")
             # What the log would not show is not worth the way up, unless it is needed there.
             self._shown = max((config.process.debug, *(each.debug for each in config.sections)))
         finally:

@@ -1,7 +1,8 @@
 """The whole way from a configuration file to the frozen values that describe it.
 
-Text to items (C{source}), items to settings by the option table (C{settings}), settings to the
-model (here), and the model judged as a whole (C{rules}). Every problem is collected on the way.
+Text to items (C{source}), a second file's over the first's (C{overlay}), items to settings by the
+option table (C{settings}), settings to the model (here), and the model judged as a whole
+(C{rules}). Every problem is collected on the way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from attrs import evolve
 from appliance.config import auditoptions as audit
 from appliance.config import dicomoptions as dicom
 from appliance.config import healthoptions as health
+from appliance.config import limitoptions as limit
 from appliance.config import processoptions as process
 from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
@@ -28,6 +30,7 @@ from appliance.config.model import (
     DicomConfig,
     GlobalConfig,
     HealthConfig,
+    LimitsConfig,
     Preface,
     Problem,
     SectionConfig,
@@ -36,7 +39,7 @@ from appliance.config.model import (
     Timeouts,
     Where,
 )
-from appliance.config.paths import Surroundings
+from appliance.config.overlay import overlaid
 from appliance.config.rules import check, checkInetd
 from appliance.config.sections import apart
 from appliance.config.settings import Settings, fold
@@ -48,13 +51,15 @@ from appliance.config.wording import Place
 DISK: Final = Disk()
 
 
-def load(path: str, files: Files = DISK, tolerant: bool = False) -> Config:
-    """The configuration in the file at C{path}, with its warnings.
+def load(
+    path: str, files: Files = DISK, tolerant: bool = False, overlay: str | None = None
+) -> Config:
+    """The configuration in the file at C{path}, with C{overlay} laid over it, and its warnings.
 
     Raises L{ConfigError}, with all problems, when there is one that stops the start.
     """
     path = os.path.abspath(path)
-    return _orRaise(_build(path, os.path.dirname(path), files, tolerant))
+    return _orRaise(_build(path, os.path.dirname(path), files, tolerant, overlay))
 
 
 def loadText(
@@ -65,16 +70,18 @@ def loadText(
 
 
 def build(
-    path: str, files: Files, tolerant: bool = False
+    path: str, files: Files, tolerant: bool = False, overlay: str | None = None
 ) -> tuple[Config | None, tuple[Problem, ...]]:
     """The configuration in the file at C{path}, unless it is unusable, and all its problems.
+
+    The file at C{overlay} is laid over it, see L{appliance.config.overlay}.
 
     Problems come in the order of the files and their lines. C{tolerant} takes what stunnel takes
     though it is mostly a mistake: two sections of one name, of which the second gets another, and
     a file without sections, which is for the one connection that inetd hands over.
     """
     path = os.path.abspath(path)
-    return _build(path, os.path.dirname(path), files, tolerant)[:2]
+    return _build(path, os.path.dirname(path), files, tolerant, overlay)[:2]
 
 
 def buildText(
@@ -99,9 +106,14 @@ def _orRaise(built: Built) -> Config:
     return config
 
 
-def _build(path: str, directory: str, files: Files, tolerant: bool) -> Built:
+def _build(
+    path: str, directory: str, files: Files, tolerant: bool, overlay: str | None = None
+) -> Built:
     source = readSource(path, files, directory)
-    folded = fold(path, source.items, Surroundings(directory, files))
+    if overlay is not None:
+        overlay = os.path.abspath(overlay)
+        source = overlaid(source, readSource(overlay, files))
+    folded = fold(path, source.items, files)
     subjects = [(sectionConfig(settings), settings) for settings in folded.sections]
     problems = [*source.problems, *folded.problems, *checkConsole(folded.process)]
     problems += checkAudit(folded.process)
@@ -121,7 +133,8 @@ def _build(path: str, directory: str, files: Files, tolerant: bool) -> Built:
     sections = tuple(section for section, _ in subjects)
     if any(problem.fatal for problem in found):
         return None, found, sections
-    return Config(path, whole, sections, source.files, found, inetd), found, sections
+    config = Config(path, whole, sections, source.files, found, inetd, overlay)
+    return config, found, sections
 
 
 def globalConfig(settings: Settings) -> GlobalConfig:
@@ -131,6 +144,7 @@ def globalConfig(settings: Settings) -> GlobalConfig:
             output=process.OUTPUT,
             appendLog=process.LOG,
             syslog=process.SYSLOG,
+            logFormat=process.LOG_FORMAT,
             foreground=process.FOREGROUND,
             pid=process.PID,
             setuid=process.SETUID,
@@ -138,6 +152,8 @@ def globalConfig(settings: Settings) -> GlobalConfig:
             chroot=process.CHROOT,
             service=process.SERVICE,
             workers=process.WORKERS,
+            drainDelay=process.DRAIN_DELAY,
+            drainTimeout=process.DRAIN_TIMEOUT,
             stateDirectory=audit.STATE_DIRECTORY,
             journal=audit.JOURNAL,
         ),
@@ -172,7 +188,8 @@ def sectionConfig(settings: Settings) -> SectionConfig:
         exec=program,
         execArgs=() if program is None else settings.last(relay.EXEC_ARGS) or (program,),
         protocol=settings.last(protocol.PROTOCOL),
-        proxyVersion=settings.last(protocol.PROXY_VERSION) or 1,
+        proxySend=proxySend(settings),
+        proxyFrom=_flat(settings.all(protocol.PROXY_FROM)),
         proxyRequest=proxyRequest(settings),
         setuid=settings.last(process.SETUID) if own else None,
         setgid=settings.last(process.SETGID) if own else None,
@@ -187,6 +204,7 @@ def sectionConfig(settings: Settings) -> SectionConfig:
         socketOptions=_lastOfEach(settings.all(relay.SOCKET)),
         dicom=dicomConfig(settings),
         health=healthConfig(settings),
+        limits=limitsConfig(settings),
         **settings.arguments(
             client=relay.CLIENT,
             failover=relay.FAILOVER,
@@ -196,6 +214,7 @@ def sectionConfig(settings: Settings) -> SectionConfig:
             transparent=relay.TRANSPARENT,
             reset=relay.RESET,
             logId=relay.LOG_ID,
+            proxyAccept=protocol.PROXY_ACCEPT,
             callingAET=relay.CALLING_AET,
             calledAET=relay.CALLED_AET,
         ),
@@ -233,8 +252,32 @@ def healthConfig(settings: Settings) -> HealthConfig:
     )
 
 
+def limitsConfig(settings: Settings) -> LimitsConfig:
+    """How many connections a section takes, of whom, and how fast."""
+    return LimitsConfig(
+        **settings.arguments(
+            connections=limit.MAX_CONNECTIONS,
+            perClient=limit.MAX_PER_CLIENT,
+            rate=limit.HANDSHAKE_RATE,
+            ban=limit.BAN_AFTER,
+            banFor=limit.BAN_FOR,
+        ),
+        allow=_flat(settings.all(limit.ALLOW_FROM)),
+        deny=_flat(settings.all(limit.DENY_FROM)),
+        neverBan=_flat(settings.all(limit.NEVER_BAN)),
+    )
+
+
 def _flat(lists: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for values in lists for each in values))
+
+
+def proxySend(settings: Settings) -> int:
+    """The version of the PROXY header that backends hear first; 0 for none."""
+    version = settings.last(protocol.PROXY_SEND)
+    if version is None:
+        return int(settings.last(protocol.PROTOCOL) is Preface.PROXY)
+    return version
 
 
 def proxyRequest(settings: Settings) -> ConnectConfig | None:

@@ -14,6 +14,7 @@ from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
 from appliance.config import tlsoptions as tls
 from appliance.config import trustoptions as trust
+from appliance.config.limitrules import LIMIT_CAUTIONS
 from appliance.config.model import InetAddress, Preface, Problem, SectionConfig, TLSVersion
 from appliance.config.profilerules import UNSAFE_FLAGS, USUAL_LEVEL
 from appliance.config.profiles import PROFILES
@@ -186,7 +187,9 @@ def idle(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     starts = section.exec is not None and bool(section.connect) and not section.accept
     needs: tuple[tuple[bool, str, tuple[Option[Any], ...]], ...] = (
         (checks, "verifyChain or verifyPeer", (trust.CRL_FILE, trust.CRL_PATH)),
-        (proxied, "protocol = connect", protocol.OPTIONS[1:]),
+        (proxied, "protocol = connect", protocol.OF_CONNECT),
+        (section.proxyAccept, "proxyProtocolAccept = yes", (protocol.PROXY_FROM,)),
+        (not starts, "accept", (protocol.PROXY_ACCEPT,)),
         (settings.wrote(relay.EXEC), "exec", (relay.EXEC_ARGS,)),
         (settings.wrote(tls.PSK_SECRETS), "PSKsecrets", (tls.PSK_IDENTITY,)),
         (settings.wrote(tls.CERT) or not section.client, "cert", (tls.KEY,)),
@@ -219,6 +222,24 @@ def laxAnswers(_section: SectionConfig, settings: Settings) -> Iterator[Problem]
         )
 
 
+def anybodysWord(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
+    """Whoever may announce clients can pass for any of them."""
+    hosts = [each.host for each in section.accept if isinstance(each, InetAddress)]
+    if section.proxyAccept and not section.proxyFrom and not all(map(_isLoopback, hosts)):
+        yield settings.place(protocol.PROXY_ACCEPT).warning(
+            "whoever can connect here can say that it is somebody else",
+            "proxyProtocolFrom with the addresses of the load balancers",
+            'add a line like "proxyProtocolFrom = 192.0.2.10, 192.0.2.11"',
+        )
+
+
+def _isLoopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def clearPassword(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
     """A password for a web proxy can be read by everybody on the way there."""
     if section.proxyRequest is not None and section.proxyRequest.password:
@@ -230,6 +251,7 @@ def clearPassword(section: SectionConfig, settings: Settings) -> Iterator[Proble
 CAUTIONS: Final[tuple[Callable[[SectionConfig, Settings], Iterator[Problem]], ...]] = (
     *(unverifiedServer, unnamedServer, anyCertificate, unmatchedName, idle, clearPassword),
     noTime,
-    *(idleFlags, laxAnswers),
+    *(idleFlags, laxAnswers, anybodysWord),
     *(retiredProfile, oldVersions, weakCiphers, lowSecurityLevel, unsafeFlags),
+    *LIMIT_CAUTIONS,
 )

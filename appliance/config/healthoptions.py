@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from appliance.config import values
 from appliance.config.model import HealthCheck
 from appliance.config.vocabulary import Option, PathKind, Scope
+
+DICOM_PORTS: Final = (104, 2761, 2762, 4242, 11112)
+"""Where a backend is taken for a PACS even though nobody has said so."""
 
 CHECK = Option(
     "healthCheck",

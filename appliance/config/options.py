@@ -15,6 +15,7 @@ from appliance.config import (
     dicomoptions,
     healthoptions,
     ignoredoptions,
+    limitoptions,
     processoptions,
     protocoloptions,
     refusedoptions,
@@ -24,6 +25,7 @@ from appliance.config import (
     trustoptions,
     wording,
 )
+from appliance.config.stunnelnames import NAMES
 from appliance.config.vocabulary import Option
 
 GROUPS: Final[dict[str, tuple[Option[Any], ...]]] = {
@@ -32,6 +34,7 @@ GROUPS: Final[dict[str, tuple[Option[Any], ...]]] = {
     "The administrator's shell": consoleoptions.OPTIONS,
     "How it is": statusoptions.OPTIONS,
     "Connections": relayoptions.OPTIONS,
+    "Limits": limitoptions.OPTIONS,
     "Before the data": protocoloptions.OPTIONS,
     "DICOM": dicomoptions.OPTIONS,
     "The state of backends": healthoptions.OPTIONS,
@@ -48,6 +51,11 @@ BY_NAME: Final[dict[str, Option[Any]]] = {
     name.lower(): option for option in TABLE for name in option.names
 }
 """Options by their names and aliases in lower case."""
+
+
+def isOurs(option: Option[Any]) -> bool:
+    """True for an option that stunnel has not, and would refuse a file for."""
+    return option.name not in NAMES
 
 
 def find(name: str) -> Option[Any] | None:

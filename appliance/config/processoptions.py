@@ -56,6 +56,15 @@ SYSLOG = Option(
     "Whether the log goes to syslog.",
     values.yesNo,
 )
+LOG_FORMAT = Option(
+    "logFormat",
+    Scope.GLOBAL,
+    "stunnel or json",
+    "stunnel",
+    "How a line of the log is written: as stunnel writes it, or as an object of JSON, for programs "
+    "that collect logs. A reload changes it too. Our own option.",
+    values.choice({"stunnel": "stunnel", "json": "json"}),
+)
 WORKERS = Option(
     "workers",
     Scope.GLOBAL,
@@ -127,6 +136,26 @@ SET_ENV = Option(
     machine.variable,
     Repeat.LIST,
 )
+DRAIN_DELAY = Option(
+    "drainDelay",
+    Scope.GLOBAL,
+    "SECONDS",
+    "0",
+    "How long connections are still accepted after the signal to stop, while /readyz and probe "
+    "say already that there should come no more: as long as a load balancer or a VRRP twin takes "
+    "to notice. Our own option.",
+    values.number(0, 3600, "seconds"),
+)
+DRAIN_TIMEOUT = Option(
+    "drainTimeout",
+    Scope.GLOBAL,
+    "SECONDS",
+    "60",
+    "How long connections may go on after a signal to stop, once none are accepted any more. An "
+    "association that is still open then hears A-ABORT. A second signal ends all at once. Our own "
+    "option.",
+    values.number(0, 86400, "seconds"),
+)
 INCLUDE = Option(
     "include",
     Scope.BOTH,
@@ -141,5 +170,5 @@ INCLUDE = Option(
 
 OPTIONS: tuple[Option[Any], ...] = (
     *(FOREGROUND, DEBUG, OUTPUT, LOG, SYSLOG, SERVICE, PID, SETUID, SETGID, CHROOT),
-    *(SET_ENV, WORKERS, INCLUDE),
+    *(LOG_FORMAT, SET_ENV, WORKERS, DRAIN_DELAY, DRAIN_TIMEOUT, INCLUDE),
 )

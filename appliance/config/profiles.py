@@ -88,7 +88,8 @@ PROFILES: Final[dict[Profile, Facts]] = {
         "non-downgrading BCP 195",
         "B.10",
         ciphers=_RSA,
-        tolerated=_CCM13,
+        # Others of the same strength may be offered beside them, it says.
+        tolerated=(*_ECDHE, *_CCM, *_CCM13),
         whole=True,
         retired=True,
     ),

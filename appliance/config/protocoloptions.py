@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from appliance.config import values
+from appliance.config import networks, values
 from appliance.config.model import About, Preface
 from appliance.config.values import UnfitError
 from appliance.config.vocabulary import Option, Repeat, Scope
@@ -64,15 +64,36 @@ PROTOCOL = Option(
     "is a web proxy that is asked for a way to protocolHost.",
     protocol,
 )
-PROXY_VERSION = Option(
-    "proxyVersion",
+PROXY_SEND = Option(
+    "proxyProtocolSend",
     Scope.SERVICE,
-    "1 or 2",
-    "1",
-    "The version of the PROXY protocol with protocol = proxy. Version 2 also tells the TLS "
-    "version, the cipher, the server name asked for and the common name of the client's "
-    "certificate. Our own option.",
-    values.number(1, 2),
+    "no, v1 or v2",
+    "no, or v1 with protocol = proxy",
+    "The version of the PROXY protocol in which a backend is told first, ahead of the data and of "
+    "TLS, where each connection comes from. With client = no, v2 also tells the TLS version, the "
+    "cipher, the server name asked for and the common name of the client's certificate.",
+    values.choice({"no": 0, "v1": 1, "v2": 2}),
+)
+PROXY_ACCEPT = Option(
+    "proxyProtocolAccept",
+    Scope.SERVICE,
+    "yes or no",
+    "no",
+    "Whether connections begin with a header of the PROXY protocol, version 1 or 2, ahead of TLS, "
+    "in which a load balancer says for whom it connects. That is the client for the log, the "
+    "journal, limits and backends then. The header must be there within 10 seconds, or TIMEOUTbusy "
+    "if that is less.",
+    values.yesNo,
+)
+PROXY_FROM = Option(
+    "proxyProtocolFrom",
+    Scope.SERVICE,
+    networks.SYNTAX,
+    "all must",
+    "Whose connections begin with that header, and must: addresses and networks of load balancers. "
+    "Those who connect from elsewhere are clients themselves. Needs proxyProtocolAccept = yes.",
+    networks.networks,
+    Repeat.LIST,
 )
 PROTOCOL_HOST = Option(
     "protocolHost",
@@ -117,7 +138,13 @@ PROTOCOL_AUTHENTICATION = Option(
     authentication,
 )
 
-OPTIONS: tuple[Option[Any], ...] = (
-    *(PROTOCOL, PROXY_VERSION, PROTOCOL_HOST, PROTOCOL_HEADER),
+OF_CONNECT: tuple[Option[Any], ...] = (
+    *(PROTOCOL_HOST, PROTOCOL_HEADER),
     *(PROTOCOL_USERNAME, PROTOCOL_PASSWORD, PROTOCOL_AUTHENTICATION),
+)
+"""Those that mean nothing without C{protocol = connect}."""
+
+OPTIONS: tuple[Option[Any], ...] = (
+    *(PROXY_ACCEPT, PROXY_FROM, PROXY_SEND),
+    *(PROTOCOL, *OF_CONNECT),
 )

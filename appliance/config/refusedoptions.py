@@ -68,7 +68,8 @@ OPTIONS: tuple[Option[str], ...] = (
         Scope.SERVICE,
         _YES_NO,
         "Whether /etc/hosts.allow and /etc/hosts.deny say who may connect.",
-        "those files are not read, and going on without it would let everybody in",
+        "those files are not read, and going on without it would let everybody in; allowFrom and "
+        "denyFrom say the same here",
         default="no",
         harmless=("no",),
     ),

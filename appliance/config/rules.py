@@ -152,8 +152,14 @@ def preface(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
         yield place.error(
             "proxy tells the PACS where clients come from, and with client = yes there is none",
             "client = no",
-            "remove the line",
+            'write "proxyProtocolSend = v1" for a TLS server that is to hear it, or remove the line',
             says="The configured protocol is not supported in the client mode",
+        )
+    elif section.protocol is Preface.PROXY and settings.last(protocol.PROXY_SEND) == 0:
+        yield settings.place(protocol.PROXY_SEND).error(
+            "no PROXY header is to be sent, and protocol = proxy asks for one",
+            "v1 or v2",
+            "remove one of the two",
         )
     elif section.protocol is Preface.CONNECT and not section.client:
         yield place.error(

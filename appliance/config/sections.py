@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import evolve
 
+from appliance.config import protocoloptions as protocol
 from appliance.config import relayoptions as relay
 from appliance.config import tlsoptions as tls
 from appliance.config.model import Address, InetAddress, Problem, SectionConfig, Where
@@ -105,6 +106,12 @@ def primaries(subjects: Sequence[Subject]) -> Iterator[Problem]:
                 f"[{primary.name}] has no port of its own, so nobody asks it for a name",
                 "a section that has accept",
                 f"write {primary.slave.primary} instead",
+            )
+        elif section.proxyAccept and not primary.proxyAccept:
+            yield settings.place(protocol.PROXY_ACCEPT).warning(
+                f"[{primary.name}] accepts the connections of this section, and expects no header",
+                "the same there",
+                f"move the line to [{primary.name}]",
             )
 
 

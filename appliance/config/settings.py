@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from attrs import Factory, define, evolve, frozen
 
 from appliance.config import options, values
+from appliance.config.files import Files
 from appliance.config.model import About, Problem, Said, Where
 from appliance.config.paths import Surroundings
 from appliance.config.source import Header, Item, Setting
@@ -91,7 +92,7 @@ class Folded:
     problems: tuple[Problem, ...]
 
 
-def fold(path: str, items: Iterable[Item], surroundings: Surroundings) -> Folded:
+def fold(path: str, items: Iterable[Item], files: Files) -> Folded:
     """Apply the table to all C{items} of the configuration file at C{path}."""
     process = Settings(Where(path))
     sections: list[Settings] = []
@@ -102,7 +103,7 @@ def fold(path: str, items: Iterable[Item], surroundings: Surroundings) -> Folded
             current = Settings(item.where, item.name, _inherited(process))
             sections.append(current)
         else:
-            problems.extend(_apply(item, current, surroundings))
+            problems.extend(_apply(item, current, Surroundings(item.base, files)))
     return Folded(process, tuple(sections), tuple(problems))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ntpath
 import os
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import Factory, define, evolve, field, frozen
@@ -34,12 +35,16 @@ class Header:
 
 @frozen
 class Setting:
-    """A C{name = value} line, spelled as it is written; C{line} is all of it."""
+    """A C{name = value} line, spelled as it is written; C{line} is all of it.
+
+    C{base} is the directory from which files in it are looked up.
+    """
 
     where: Where
     name: str
     value: str
     line: str = field(default="", eq=False)
+    base: str = field(default="", eq=False)
 
 
 Item = Header | Setting
@@ -52,6 +57,21 @@ class Source:
     items: tuple[Item, ...]
     problems: tuple[Problem, ...]
     files: tuple[str, ...]
+
+
+Parts = list[tuple[Header | None, list[Setting]]]
+"""Settings under their headers; the first ones stand under none."""
+
+
+def inParts(items: Iterable[Item]) -> Parts:
+    """C{items} as the part before the first section, and one for each section."""
+    parts: Parts = [(None, [])]
+    for item in items:
+        if isinstance(item, Header):
+            parts.append((item, []))
+        else:
+            parts[-1][1].append(item)
+    return parts
 
 
 def readSource(path: str, files: Files, base: str | None = None) -> Source:
@@ -139,7 +159,7 @@ class _Reading:
         elif name.lower() == "include":
             self.include(evolve(place, option="include"), value)
         else:
-            self.items.append(Setting(place.where, name, value, place.line))
+            self.items.append(Setting(place.where, name, value, place.line, self.base))
 
     def include(self, place: Place, value: str) -> None:
         """Read every regular file of a directory, by the bytes of their names."""

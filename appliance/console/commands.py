@@ -13,7 +13,7 @@ from attrs import frozen
 
 from appliance.config.values import LEVELS
 from appliance.config.wording import nearest
-from appliance.console import connections, overview, records, steering
+from appliance.console import banning, connections, overview, records, steering
 from appliance.console.answer import MISUSED, Answer, CommandError
 from appliance.console.arguments import EVERYTHING, nothing
 from appliance.console.operator import Operator
@@ -41,6 +41,10 @@ def _backends(operator: Operator, typed: str) -> Iterable[str]:
 
 def _drainable(operator: Operator, typed: str) -> Iterable[str]:
     return (*_backends(operator, typed), EVERYTHING)
+
+
+def _banned(operator: Operator, _typed: str) -> Iterable[str]:
+    return (*(ban.client for ban in operator.status().bans), EVERYTHING)
 
 
 def _levels(operator: Operator, typed: str) -> Iterable[str]:
@@ -119,11 +123,27 @@ COMMANDS: Final[tuple[Command, ...]] = (
         changes=True,
         offers=_drainable,
     ),
+    Command("bans", "", "Who is not let in for a while, and why.", banning.bans),
+    Command(
+        "unban",
+        "ADDRESS|all",
+        "Lets a client in again that is banned, or all of them.",
+        banning.unban,
+        changes=True,
+        offers=_banned,
+    ),
     Command(
         "reload",
         "",
         "Reads the configuration again; a bad one changes nothing and is told.",
         steering.reload,
+        changes=True,
+    ),
+    Command(
+        "upgrade",
+        "",
+        "Starts the program anew and lets that process take over; no connection is refused or cut.",
+        steering.upgrade,
         changes=True,
     ),
     Command("check", "", "Says what a reload would say, without one.", steering.check),

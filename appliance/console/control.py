@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from appliance.console.answer import MISUSED, Answer
 from appliance.console.desk import Desk
+from appliance.console.guests import Guests
 from appliance.console.wire import LONGEST_REQUEST, WireError, dumpAnswer, loadRequest
 from appliance.events import ConsoleRefused
 
@@ -158,20 +159,20 @@ class ControlFactory(Factory):
     def __init__(self, reactor: Any, desk: Desk) -> None:
         self.reactor = reactor
         self.desk = desk
-        self._callers: set[ControlProtocol] = set()
+        self.guests: Guests[ControlProtocol] = Guests()
 
     def admit(self, caller: ControlProtocol) -> bool:
         """Let C{caller} in; false when too many are there."""
-        if len(self._callers) >= MOST:
+        if len(self.guests) >= MOST:
             return False
-        self._callers.add(caller)
+        self.guests.add(caller)
         return True
 
     def leave(self, caller: ControlProtocol) -> None:
         """C{caller} is gone."""
-        self._callers.discard(caller)
+        self.guests.discard(caller)
 
     def endAll(self) -> None:
         """Let all callers go."""
-        for each in tuple(self._callers):
+        for each in self.guests:
             each.abort()

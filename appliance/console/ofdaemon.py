@@ -12,7 +12,7 @@ from attrs import frozen
 
 from appliance.config.model import Config, ConfigError, Problem
 from appliance.console.desk import Desk
-from appliance.console.operator import Connection, Echo, Reloaded
+from appliance.console.operator import Connection, Echo, Reloaded, UpgradeError
 from appliance.console.service import consoleFor, controlPath, shellProblems
 from appliance.daemon import Daemon, starting
 from appliance.events import Configured, Event, Events, Refused, Warned
@@ -23,6 +23,8 @@ from appliance.section.checks import Checks
 from appliance.section.reading import load
 from appliance.status.document import Document
 from appliance.status.ledger import Ledger
+from appliance.status.wall import WALL
+from appliance.system.successor import SuccessionError
 
 TAIL: Final = 1024 * 1024
 """Bytes at the end of the journal that are looked at."""
@@ -95,6 +97,10 @@ class DaemonOperator:
         """Send nobody new there, or do so again."""
         self.daemon.drainBackend(section, backend, draining)
 
+    def unban(self, client: str | None) -> int:
+        """End the ban of C{client}, or all bans."""
+        return self.daemon.unban(client)
+
     def setLevel(self, level: int, section: str | None) -> None:
         """Show log lines up to C{level}."""
         self.daemon.setLevel(level, section)
@@ -113,13 +119,20 @@ class DaemonOperator:
         accepted = any(isinstance(each, Configured) for each in heard) and not refused
         return Reloaded(accepted, problems, warnings)
 
+    async def upgrade(self) -> int:
+        """Have another process take over."""
+        try:
+            return await self.daemon.upgrade()
+        except SuccessionError as error:
+            raise UpgradeError(str(error)) from None
+
     def check(self) -> Sequence[Problem]:
         """What is wrong with the file as it is now; no socket is opened."""
         config = self.daemon.config
         if config is None:
             return ()
         try:
-            fresh = load(config.path)
+            fresh = load(config.path, config.overlay)
         except ConfigError as error:
             return error.problems
         found = [*fresh.warnings, *shellProblems(fresh.process.console)]
@@ -163,12 +176,14 @@ def attach(
         return
     ledger = daemon.ledger
     if ledger is None:
-        ledger = Ledger(reactor, daemon.readiness)
+        ledger = Ledger(WALL, daemon.readiness)
         events.subscribe(ledger)
         ledger(starting())
     operator = DaemonOperator(daemon, events, log, ledger.read, reactor)
     names = {"appliance": daemon, "operator": operator, "events": events, "reactor": reactor}
-    console = consoleFor(reactor, config, Desk(operator, events), environment, names)
+    console = consoleFor(
+        reactor, config, Desk(operator, events), environment, names, daemon.heritage
+    )
     console.setServiceParent(daemon)
 
 

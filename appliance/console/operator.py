@@ -40,6 +40,10 @@ class Reloaded:
     warnings: tuple[str, ...] = ()
 
 
+class UpgradeError(Exception):
+    """No other process could take over; C{str} says why."""
+
+
 @frozen
 class Echo:
     """What a backend of a section answered to a C-ECHO; C{name} is how it is spelled."""
@@ -73,8 +77,17 @@ class Operator(Protocol):
     def drainBackend(self, section: str, backend: str, draining: bool) -> None:
         """Send nobody new to a backend of a section (C{"address:port"}), or do so again."""
 
+    def unban(self, client: str | None) -> int:
+        """End the ban of C{client}, an address, or all bans; gives how many there were."""
+
     def reload(self) -> Reloaded:
         """Read the configuration again; a bad one changes nothing."""
+
+    async def upgrade(self) -> int:
+        """Have a process that is started anew take over; gives its number once it serves.
+
+        Raises L{UpgradeError} when none could, and nothing has changed.
+        """
 
     def check(self) -> Sequence[Problem]:
         """What is wrong with the configuration as the file has it now; nothing is changed."""

@@ -13,8 +13,9 @@ from appliance.console.operator import Operator
 from appliance.console.tables import facts, paragraphs, shown, table
 from appliance.events import Health
 from appliance.status.document import Certificate, Document, Level, Section, State
+from appliance.status.expiry import EXPIRES_SOON
 from appliance.status.plain import plain
-from appliance.status.verdict import EXPIRES_SOON, headline
+from appliance.status.verdict import headline
 from appliance.status.words import duration, moment, number, size
 
 _ALERTS: Final = {Level.WELL: "", Level.ATTENTION: "attention: ", Level.TROUBLE: "trouble: "}
@@ -36,8 +37,15 @@ async def status(operator: Operator, _words: Sequence[str]) -> Answer:
         for each in document.sections
     ]
     head = ("STATE", "SECTION", "LISTENS", "BACKENDS", "CONNECTIONS", "ASSOCIATIONS", "CERTIFICATE")
-    text = paragraphs("\n".join(verdict(document)), process(document), table(head, rows))
+    text = paragraphs(
+        "\n".join(verdict(document)), process(document), table(head, rows), _bans(document)
+    )
     return Answer(plain(document), text)
+
+
+def _bans(document: Document) -> str:
+    count = len(document.bans)
+    return f"{number(count, 'client')} banned: 'bans' lists them." if count else ""
 
 
 def verdict(document: Document) -> Iterator[str]:

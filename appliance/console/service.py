@@ -5,11 +5,12 @@ Everything that can fail does so in L{consoleFor}, while the process has all its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
 
 from appliance.config.model import (
     RUNTIME_CONTROL,
@@ -26,9 +27,14 @@ from appliance.console.control import FACE, ControlFactory
 from appliance.console.desk import Desk
 from appliance.events import ConsoleRefused, Warned
 from appliance.system.doors import Door, Owner, listenAt
+from appliance.system.heritage import NOTHING, Heritage
+from appliance.system.sockets import Listener
 
 if TYPE_CHECKING:
     from appliance.console.ssh.factory import ConsoleFactory
+
+LINGER: Final = 5.0
+"""Seconds that those who are in may stay after another process has taken over."""
 
 _RUNTIME: Final = "RUNTIME_DIRECTORY"
 """What systemd calls its directory in the environment; several have a colon between them."""
@@ -39,11 +45,11 @@ _LONGEST_PATH: Final = 107
 
 @define(eq=False)
 class Console(Service):
-    """The doors of the console; C{ends} let those go who are in."""
+    """The C{doors} of the console; the C{factories} behind them know who is in."""
 
     reactor: Any
     doors: tuple[Door, ...]
-    ends: tuple[Callable[[], None], ...]
+    factories: tuple[ControlFactory | ConsoleFactory, ...]
 
     def startService(self) -> None:
         """Let people in."""
@@ -51,13 +57,31 @@ class Console(Service):
         for door in self.doors:
             door.open(self.reactor)
 
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Where people can come in."""
+        return tuple(listener for door in self.doors for listener in door.listeners)
+
+    def letGo(self) -> Deferred[Any]:
+        """Let another process have those who come; fires when those have left who are in.
+
+        They get L{LINGER} seconds, in which answers reach whoever waits for them.
+        """
+        for door in self.doors:
+            door.letGo()
+        self.reactor.callLater(LINGER, self._endAll)
+        return DeferredList([factory.guests.whenEmpty() for factory in self.factories])
+
+    def _endAll(self) -> None:
+        for factory in self.factories:
+            factory.endAll()
+
     def stopService(self) -> None:
         """Let nobody in any more, and everybody go."""
         super().stopService()
         for door in self.doors:
             door.close()
-        for end in self.ends:
-            end()
+        self._endAll()
 
 
 def consoleFor(
@@ -66,13 +90,15 @@ def consoleFor(
     desk: Desk,
     environment: Mapping[str, str],
     python: Mapping[str, Any],
+    heritage: Heritage = NOTHING,
 ) -> Console:
     """The console that C{config} asks for, its sockets open. Raises L{ConfigError}.
 
-    C{python} are the names that a Python prompt starts with.
+    C{python} are the names that a Python prompt starts with. Sockets may be in the C{heritage}.
     """
     process, wanted = config.process, config.process.console
-    building = _Building(reactor, desk, (process.setuid, wanted.group or process.setgid))
+    owner = (process.setuid, wanted.group or process.setgid)
+    building = _Building(reactor, desk, owner, heritage)
     path = controlPath(wanted, environment)
     if path is not None:
         building.control(path, wanted)
@@ -80,11 +106,11 @@ def consoleFor(
         building.shell(wanted, python if wanted.python else None)
     if any(problem.fatal for problem in building.problems):
         for door in building.doors:
-            door.close()
+            door.giveBack()
         raise ConfigError(tuple(building.problems))
     for problem in building.problems:
         desk.events.publish(Warned(str(problem)))
-    return Console(reactor, tuple(building.doors), tuple(building.ends))
+    return Console(reactor, tuple(building.doors), tuple(building.factories))
 
 
 def controlPath(wanted: ConsoleConfig, environment: Mapping[str, str]) -> str | None:
@@ -98,13 +124,14 @@ def controlPath(wanted: ConsoleConfig, environment: Mapping[str, str]) -> str | 
 class _Building:
     """A console that is being put together; C{problems} is all that is wrong with it."""
 
-    def __init__(self, reactor: Any, desk: Desk, owner: Owner) -> None:
+    def __init__(self, reactor: Any, desk: Desk, owner: Owner, heritage: Heritage) -> None:
         self.problems: list[Problem] = []
         self.doors: list[Door] = []
-        self.ends: list[Callable[[], None]] = []
+        self.factories: list[ControlFactory | ConsoleFactory] = []
         self._reactor = reactor
         self._desk = desk
         self._owner = owner
+        self._heritage = heritage
 
     def control(self, path: str, wanted: ConsoleConfig) -> None:
         """Open the control socket."""
@@ -144,10 +171,10 @@ class _Building:
         def closed(why: str) -> None:
             self._desk.events.publish(ConsoleRefused(face, "everybody for a while", why))
 
-        listeners, problems = listenAt(address, self._owner, where, option)
+        listeners, problems = listenAt(address, self._owner, where, option, self._heritage)
         self.problems += problems
         self.doors.append(Door(tuple(listeners), factory, closed))
-        self.ends.append(factory.endAll)
+        self.factories.append(factory)
 
 
 def shellProblems(wanted: ConsoleConfig) -> list[Problem]:

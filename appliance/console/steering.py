@@ -8,7 +8,7 @@ from typing import Final
 from appliance.config.values import LEVELS
 from appliance.console.answer import FAILED, Answer, CommandError
 from appliance.console.arguments import level, nothing, section, sectionOrAll
-from appliance.console.operator import Operator
+from appliance.console.operator import Operator, UpgradeError
 from appliance.console.tables import shown, table
 from appliance.status.words import duration, number
 
@@ -67,6 +67,18 @@ async def reload(operator: Operator, _words: Sequence[str]) -> Answer:
         "warnings": list(result.warnings),
     }
     return Answer(data, "\n".join(map(shown, lines)), 0 if result.accepted else FAILED)
+
+
+async def upgrade(operator: Operator, _words: Sequence[str]) -> Answer:
+    """Let a process that is started anew take over."""
+    try:
+        pid = await operator.upgrade()
+    except UpgradeError as error:
+        lines = (f"error: {error}", "The upgrade failed, and the process goes on as before.")
+        data = {"pid": None, "error": str(error)}
+        return Answer(data, "\n".join(map(shown, lines)), FAILED)
+    text = f"Process {pid} serves now; open connections end in the one before it, undisturbed."
+    return Answer({"pid": pid, "error": None}, shown(text))
 
 
 async def check(operator: Operator, _words: Sequence[str]) -> Answer:

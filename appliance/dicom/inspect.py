@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from appliance.dicom.command import RESPONSE, Command, statusName
 from appliance.dicom.pdu import (
@@ -24,7 +24,7 @@ from appliance.dicom.pdu import (
     decode,
 )
 from appliance.dicom.record import Record
-from appliance.dicom.walker import Walker
+from appliance.dicom.walker import FOREVER, Walker
 from appliance.events import (
     Association,
     AssociationAccepted,
@@ -40,14 +40,28 @@ Tell = Callable[..., None]
 """Announces an event: its class, and its facts behind the backend."""
 
 
-class Inspector:
-    """What one connection says, association after association; C{clock} gives seconds."""
+LONGEST_DATA: Final = 1024 * 1024
+"""Bytes that a client may send as one P-DATA-TF though the backend has asked for less.
 
-    def __init__(self, tell: Tell, clock: Callable[[], float]) -> None:
+Many a client sends somewhat more than it may, and PACS take that. Nobody sends so much by mistake.
+"""
+
+
+class Inspector:
+    """What one connection says, association after association; C{clock} gives seconds.
+
+    If C{strict}, a client that sends a P-DATA-TF much longer than the backend takes (PS3.8 D.1) is
+    one that cannot be read.
+    """
+
+    def __init__(self, tell: Tell, clock: Callable[[], float], strict: bool = False) -> None:
         self._tell = tell
         self._clock = clock
+        self._strict = strict
         self._client = self._walker(fromClient=True)
         self._backend = self._walker(fromClient=False)
+        if strict:
+            self._client.longestData = LONGEST_DATA
         self._record: Record | None = None
         self._last: Association | None = None
         self.requests = 0
@@ -154,6 +168,8 @@ class Inspector:
 
     def _accepted(self, record: Record, answer: AssociateAC) -> None:
         acceptor = record.accepted(answer)
+        if self._strict:
+            self._client.longestData = longestData(acceptor.maximumLength)
         self._tell(AssociationAccepted, record.calling, record.called, acceptor, record.contexts)
 
     def _rejected(self, record: Record, answer: AssociateRJ) -> None:
@@ -203,6 +219,11 @@ class Inspector:
             for walker in (self._client, self._backend):
                 with suppress(Exception):
                     walker.giveUp(why)
+
+
+def longestData(announced: int) -> int:
+    """Bytes of the longest P-DATA-TF for a backend that has C{announced} so many, 0 for any."""
+    return max(announced, LONGEST_DATA) if announced else FOREVER
 
 
 def _place(error: Exception) -> str:

@@ -30,7 +30,7 @@ _CONTROL: Final = 2
 _COMMAND: Final = 1
 _LAST: Final = 2
 
-_FOREVER: Final = 1 << 62
+FOREVER: Final = 1 << 62
 """Bytes to skip when nothing is worth reading any more: four exabytes."""
 
 Step = Callable[[bytes, int], int]
@@ -49,6 +49,8 @@ class Walker:
     pdu: Callable[[bytes], None]
     command: Callable[[int, bytes], None]
     unreadable: Callable[[str], None]
+    longestData: int = FOREVER
+    """Bytes that a P-DATA-TF may announce; a longer one is a fault."""
     fault: str | None = field(default=None, init=False)
 
     _skip: int = field(default=0, init=False)
@@ -113,7 +115,7 @@ class Walker:
         """Follow no further."""
         if self.fault is None:
             self.fault = why
-            self._skip, self._head, self._step = _FOREVER, b"", None
+            self._skip, self._head, self._step = FOREVER, b"", None
             self._kept.clear()
             self._commands.clear()
             self.unreadable(why)
@@ -124,10 +126,10 @@ class Walker:
         Nearly all bytes of DICOM come in such PDUs, so this loop is what reading along costs.
         """
         unpack, counts, context = _PDU_AND_FRAGMENT.unpack_from, self._counts, self._context
-        last = end - _PDU_AND_FRAGMENT.size
+        last, most = end - _PDU_AND_FRAGMENT.size, self.longestData - 4
         while at <= last:
             kind, length, size, context, control = unpack(view, at)
-            if kind != _P_DATA or size != length - 4 or size < _CONTROL:
+            if kind != _P_DATA or size != length - 4 or not _CONTROL <= size <= most:
                 break
             after = at + length + HEADER.size
             if not control & _COMMAND:
@@ -166,6 +168,8 @@ class Walker:
         if kind == _P_DATA:
             if not length:
                 raise PDUError("a P-DATA-TF without a presentation data value")
+            if length > self.longestData:
+                raise PDUError(f"a P-DATA-TF of {length} bytes, more than {self.longestData}")
             self._rest = length
             return self._next(at)
         if length > LONGEST:

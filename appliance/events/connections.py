@@ -17,6 +17,31 @@ class Accepted(ConnectionEvent):
 
 
 @frozen
+class Announced(ConnectionEvent):
+    """A load balancer at C{via} has said for whom it connects (PROXY protocol).
+
+    That is C{client}, who called C{called}; all are C{"address:port"}. It took so many C{seconds}.
+    """
+
+    client: str
+    called: str
+    via: str
+    seconds: float
+
+
+@frozen
+class Unannounced(ConnectionEvent):
+    """Who must say for whom it connects did not, or not so that it could be understood.
+
+    C{found} and C{advice} are words for the person who must mend it.
+    """
+
+    remote: str
+    found: str
+    advice: str
+
+
+@frozen
 class Opened(ConnectionEvent):
     """The client said its first byte, or had none to say: no bare connect."""
 
@@ -106,7 +131,9 @@ class NoBackend(ConnectionEvent):
 
 @frozen
 class Declined(ConnectionEvent):
-    """No backend was there, and the client's association request was rejected (A-ASSOCIATE-RJ)."""
+    """The client's association request was rejected by us for now (A-ASSOCIATE-RJ), for C{why}."""
+
+    why: str
 
 
 @frozen
@@ -126,7 +153,10 @@ class TimedOut(ConnectionEvent):
 
 @frozen
 class Closed(ConnectionEvent):
-    """The connection's one and only end. Bytes and seconds are its totals."""
+    """The connection's one and only end. Bytes and seconds are its totals.
+
+    C{via} is the load balancer that has announced the client, if one has.
+    """
 
     client: str
     reason: Reason
@@ -136,3 +166,4 @@ class Closed(ConnectionEvent):
     dialled: bool
     backend: str | None = None
     peer: Peer | None = None
+    via: str | None = None

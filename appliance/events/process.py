@@ -87,6 +87,36 @@ class Stopping(Event):
 
 
 @frozen
+class Draining(Event):
+    """Nobody is accepted any more; C{connections} may go on for C{seconds}, C{None} for ever."""
+
+    connections: int
+    seconds: float | None
+
+
+@frozen
+class DrainExpired(Event):
+    """The time to end is over, or a second signal came, with C{connections} still open."""
+
+    connections: int
+
+
+@frozen
+class HandedOver(Event):
+    """The process C{pid} serves now, and gets all new C{connections}; ours end by themselves."""
+
+    pid: int
+    connections: int
+
+
+@frozen
+class HandOverFailed(Event):
+    """No other process could take over, so that this one goes on; C{why} may have lines."""
+
+    why: str
+
+
+@frozen
 class LogReopened(Event):
     """The log file was closed and opened again."""
 

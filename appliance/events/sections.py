@@ -32,6 +32,29 @@ class KeyMatched(SectionEvent):
 
 
 @frozen
+class FilesChanged(SectionEvent):
+    """C{files} of the section have changed on the disk, and new connections are served with them.
+
+    C{certificate} is the subject of its own one and C{serial} its number in hexadecimal digits,
+    both empty where it has none.
+    """
+
+    files: tuple[str, ...]
+    certificate: str
+    serial: str
+
+
+@frozen
+class FilesRefused(SectionEvent):
+    """Files of the section have changed on the disk and cannot be used, so the old ones stay.
+
+    C{problems} is all that is wrong; announced once, not for each time that it is found.
+    """
+
+    problems: tuple[str, ...]
+
+
+@frozen
 class Bound(SectionEvent):
     """The section listens at C{address} on descriptor C{descriptor}."""
 
@@ -95,6 +118,21 @@ class BareConnects(SectionEvent):
 
     count: int
     clients: int
+
+
+@frozen
+class Repeated(SectionEvent):
+    """C{count} more connections of C{client} failed like others before, all for C{why}.
+
+    That was within C{seconds}, and no more is told of them in the log, which alone hears of this.
+    C{client} is an address. C{level} is how urgent each of them would have been there.
+    """
+
+    client: str
+    count: int
+    seconds: float
+    why: str
+    level: int
 
 
 @frozen

@@ -1,6 +1,7 @@
 """What the connections of real clients tell about a backend: events in, facts for its judge out.
 
-It keeps nothing but which associations are under way and which have seen a failure.
+It keeps nothing but which associations are under way, which have seen a failure, and in which the
+client has said what is no DICOM.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from appliance.events import (
     Event,
     OperationFailed,
     Outcome,
+    Unreadable,
 )
 from appliance.health.explain import SEE_LOG, undialled
 from appliance.health.judge import Judge
@@ -41,6 +43,7 @@ class Evidence:
     """The evidence from the connections of one section."""
 
     _failed: set[str] = field(factory=set, init=False)
+    _garbled: set[str] = field(factory=set, init=False)
     _open: dict[str, str] = field(factory=dict, init=False)
 
     def busy(self, target: str) -> bool:
@@ -52,6 +55,9 @@ class Evidence:
         if isinstance(event, Closed):
             # An association may have been lost with its process, and have no end of its own.
             self._forget(event.connection)
+        elif isinstance(event, Unreadable) and event.fromClient:
+            # Whoever ends the association for that is right.
+            self._garbled.add(event.connection)
         return event.backend if isinstance(event, _TELLING) else None
 
     def weigh(self, event: Event, judge: Judge, now: float, *, checked: bool) -> None:
@@ -78,7 +84,7 @@ class Evidence:
     def _ended(self, event: AssociationEnded, judge: Judge, now: float) -> None:
         outcome, why = event.association.outcome, event.association.why
         found = None if outcome is None else _ENDS.get(outcome)
-        if found is not None:
+        if found is not None and event.connection not in self._garbled:
             lives = outcome is Outcome.ABORTED_BY_BACKEND
             judge.troubled(f"{found} ({why})" if why else found, SEE_LOG, now, lives=lives)
         elif outcome is Outcome.RELEASED and event.connection not in self._failed:
@@ -87,6 +93,7 @@ class Evidence:
 
     def _forget(self, connection: str) -> None:
         self._failed.discard(connection)
+        self._garbled.discard(connection)
         self._open.pop(connection, None)
 
 

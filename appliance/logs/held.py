@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from appliance.events import Event
-from appliance.logs.sinks import clean
+from appliance.logs.text import clean
 from appliance.logs.vocabulary import lines
 
 MARKS: Final = ("[*]", "[*]", "[*]", "[!]", "[:]", "[.]", "[ ]", "[ ]")

@@ -14,13 +14,13 @@ from attrs import define, field
 from twisted.python.failure import Failure
 
 from appliance.events import (
-    ConnectionEvent,
     Event,
     Events,
     InternalError,
     LogReopened,
     SectionEvent,
 )
+from appliance.logs.shapes import Shape
 from appliance.logs.sinks import Sink
 from appliance.logs.vocabulary import MAIN, levels, lines
 
@@ -41,15 +41,21 @@ class LogListener:
 
     def __call__(self, event: Event) -> None:
         """Write the lines of C{event}."""
-        shown = self.level
-        if isinstance(event, ConnectionEvent | SectionEvent):
-            shown = self.levels.get(event.section, self.level)
+        shown = self.shown(event.section) if isinstance(event, SectionEvent) else self.level
         if levels(type(event)) > shown:
             return
-        for line in lines(event, self.main):
-            if line.level <= shown:
-                for sink in self.sinks:
-                    sink.write(line)
+        for line in lines(event, self.main, shown):
+            for sink in self.sinks:
+                sink.write(line)
+
+    def shown(self, section: str) -> int:
+        """The highest level that is shown of C{section}."""
+        return self.levels.get(section, self.level)
+
+    def writeAs(self, shape: Shape) -> None:
+        """Let lines have C{shape} from now on."""
+        for sink in self.sinks:
+            sink.shape = shape
 
     def reopen(self) -> None:
         """Open log files again and say so."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import syslog
 from collections.abc import Callable
@@ -11,26 +10,14 @@ from datetime import datetime
 from typing import Protocol, TextIO
 
 from appliance.events import LogLost
+from appliance.logs.shapes import STUNNEL, Shape
 from appliance.logs.vocabulary import Line
-
-MAX_TEXT = 1024
-"""A longer text is cut, as stunnel does: what peers say must not fill the disk."""
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def clean(text: str) -> str:
-    """C{text} without anything that could fake another line, and of bounded length."""
-    return _UNPRINTABLE.sub(".", text)[:MAX_TEXT]
-
-
-def body(line: Line) -> str:
-    """C{LOG5[main]: text}."""
-    return f"LOG{line.level}[{line.who}]: {clean(line.text)}"
 
 
 class Sink(Protocol):
-    """Something that takes log lines."""
+    """Something that takes log lines, and writes them in its C{shape}."""
+
+    shape: Shape
 
     def write(self, line: Line) -> None:
         """Write C{line} at once."""
@@ -43,7 +30,9 @@ class Sink(Protocol):
 
 
 class Stream:
-    """Lines with local time, as stunnel writes them, to an open stream."""
+    """Lines with their time to an open stream; C{now} tells the local time."""
+
+    shape: Shape = STUNNEL
 
     def __init__(self, stream: TextIO, now: Callable[[], datetime] = datetime.now) -> None:
         self._stream = stream
@@ -52,7 +41,7 @@ class Stream:
     def write(self, line: Line) -> None:
         """Write and flush C{line}; a stream that takes no more is given up silently."""
         try:
-            self._stream.write(f"{self._now():%Y.%m.%d %H:%M:%S} {body(line)}\n")
+            self._stream.write(f"{self.shape.stamped(line, self._now())}\n")
             self._stream.flush()
         except (OSError, ValueError):
             # There is no better place to say that the log is gone.
@@ -113,14 +102,15 @@ class File(Stream):
 class Syslog:
     """The local syslog; C{facility} is its name without the prefix, in lower case."""
 
+    shape: Shape = STUNNEL
+
     def __init__(self, ident: str, facility: str) -> None:
-        number = getattr(syslog, f"LOG_{facility.upper()}", syslog.LOG_DAEMON)
         # At once: after a change of the root it could not be found.
-        syslog.openlog(ident, syslog.LOG_PID | syslog.LOG_NDELAY, number)
+        syslog.openlog(ident, syslog.LOG_PID | syslog.LOG_NDELAY, facilityNumber(facility))
 
     def write(self, line: Line) -> None:
         """Hand C{line} to syslog with its own level as priority."""
-        syslog.syslog(line.level, body(line))
+        syslog.syslog(line.level, self.shape.message(line, datetime.now()))
 
     def reopen(self) -> LogLost | None:
         """Syslog looks after its own files."""
@@ -128,6 +118,11 @@ class Syslog:
 
     def close(self) -> None:
         """Syslog is the process's own, and another of these may use it."""
+
+
+def facilityNumber(name: str) -> int:
+    """The number that syslog has for the facility C{name}, as it is added to a level."""
+    return int(getattr(syslog, f"LOG_{name.upper()}", syslog.LOG_DAEMON))
 
 
 def _or(number: int | None, default: int) -> int:

@@ -18,6 +18,7 @@ from appliance.logs.lines import (
     backends,
     connections,
     console,
+    limits,
     process,
     records,
     sections,
@@ -30,17 +31,23 @@ MAIN = "main"
 
 @frozen
 class Line:
-    """One line: C{level} as syslog has it, C{who} the connection's id or L{MAIN}."""
+    """One line: C{level} as syslog has it, C{who} the connection's id or L{MAIN}.
+
+    It is the line number C{part} of C{event}, from 1.
+    """
 
     level: int
     who: str
     text: str
+    event: e.Event | None = None
+    part: int = 1
 
 
 ENTRIES: tuple[Entry, ...] = (
     *process.ENTRIES,
     *sections.ENTRIES,
     *trust.ENTRIES,
+    *limits.ENTRIES,
     *connections.ENTRIES,
     *associations.ENTRIES,
     *backends.ENTRIES,
@@ -56,14 +63,19 @@ _BY_EVENT: dict[type[e.Event], tuple[Entry, ...]] = {
 _LEAST = {kind: min(entry.level for entry in entries) for kind, entries in _BY_EVENT.items()}
 
 
-def lines(event: e.Event, main: str = MAIN) -> Iterator[Line]:
-    """The lines for C{event}, in order; those of no connection have C{main} in the brackets."""
+def lines(event: e.Event, main: str = MAIN, shown: int = 7) -> Iterator[Line]:
+    """The lines for C{event} up to the level C{shown}, in order.
+
+    Those of no connection have C{main} in the brackets.
+    """
     who = event.connection if isinstance(event, e.ConnectionEvent) else main
+    part = 0
     for entry in _BY_EVENT.get(type(event), ()):
-        if entry.when(event):
+        if entry.level <= shown and entry.when(event):
             text = entry.text(event)
             for each in text.split("\n") if entry.many else (text,):
-                yield Line(entry.level, who, each)
+                part += 1
+                yield Line(entry.level, who, each, event, part)
 
 
 def levels(event: type[e.Event]) -> int:

@@ -58,12 +58,17 @@ ATTENTIVE: Final = (
 """What lets the kernel find out that a collector is gone, whether or not there is much to send."""
 
 
-def senderFor(reactor: Any, audit: AuditConfig, events: Events) -> Sender | DatagramSender:
-    """What sends messages as C{audit} says. Raises L{ConfigError} or L{ProcessError}."""
+def senderFor(
+    reactor: Any, audit: AuditConfig, events: Events, queue: Callable[[], Queue]
+) -> Sender | DatagramSender:
+    """What sends messages as C{audit} says, from the C{queue} that is opened last.
+
+    Raises L{ConfigError}, and whatever C{queue} raises.
+    """
     secured = _secured(audit) if audit.protocol == "tls" else None
     # Before the spool is opened, since that may fail.
     creator = None if secured is None else _creator(audit, secured, events)
-    outbox = Outbox(str(audit), Queue(_store(audit, events), audit.spoolSize), events.publish)
+    outbox = Outbox(str(audit), queue(), events.publish)
     if audit.protocol == "udp":
         return DatagramSender(reactor, outbox, _finder(reactor, audit), audit.port)
     dialler = Dialler(reactor, CONNECT_WITHIN, options=ATTENTIVE)
@@ -73,6 +78,11 @@ def senderFor(reactor: Any, audit: AuditConfig, events: Events) -> Sender | Data
     wrap = partial(TLSWireFactory, creator, True)
     explain = partial(_whyInTLS, secured.tls)
     return Sender(reactor, outbox, endpoint, wrap, explain, encrypted=True)
+
+
+def queueFor(audit: AuditConfig, events: Events) -> Queue:
+    """The messages that wait, as C{audit} says where. Raises L{ProcessError}."""
+    return Queue(_store(audit, events), audit.spoolSize)
 
 
 def _store(audit: AuditConfig, events: Events) -> Memory | Directory:

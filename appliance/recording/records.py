@@ -5,21 +5,16 @@ They listen to the events of the process that owns the configuration, and nothin
 
 from __future__ import annotations
 
-import os
-import socket
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, succeed
 
-from appliance.audit.atna import Reporter
 from appliance.audit.journal import Journal, Lines
-from appliance.audit.trail import Trail
 from appliance.config.model import Config
 from appliance.dicom import uids
 from appliance.events import Events
-from appliance.recording.collector import senderFor
+from appliance.recording.auditing import Auditing
 from appliance.system.process import ProcessError
 
 Owner = tuple[int | None, int | None]
@@ -30,11 +25,21 @@ class Records(MultiService):
     """The records of one process; C{reopen} opens their files again after these were moved away."""
 
     journal: Journal | None = None
+    auditing: Auditing | None = None
 
     def reopen(self) -> None:
         """Open the journal's file again."""
         if self.journal is not None:
             self.journal.reopen()
+
+    def lend(self) -> Deferred[None]:
+        """Leave to another process what only one can have; fires when it can have it."""
+        return succeed(None) if self.auditing is None else self.auditing.lend()
+
+    def takeBack(self) -> None:
+        """Go on as before. Raises L{ConfigError} or L{ProcessError} when that cannot be."""
+        if self.auditing is not None:
+            self.auditing.open()
 
 
 def recordsFor(
@@ -50,11 +55,9 @@ def recordsFor(
         records.journal = _journal(process.journal, events, owner)
         events.subscribe(records.journal)
     if process.audit is not None:
-        sender = senderFor(reactor, process.audit, events)
-        sender.setServiceParent(records)
-        uri = Path(os.path.abspath(config.path)).as_uri()
-        by = partial(_reporter, process.audit.source, socket.gethostname(), process.service)
-        events.subscribe(Trail(reactor, by, uri, sender.send))
+        records.auditing = Auditing(reactor, config, process.audit, events)
+        records.auditing.open()
+        records.auditing.setServiceParent(records)
     return records
 
 
@@ -66,8 +69,3 @@ def _journal(path: str, events: Events, owner: Owner) -> Journal:
             f"journal: cannot open {path}: {error.strerror}; make its directory, or let us write "
             "there"
         ) from None
-
-
-def _reporter(source: str, host: str, name: str) -> Reporter:
-    # Asked for each time, since a daemon gets its number after all this.
-    return Reporter(source, host, os.getpid(), name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from appliance.relay.proxyline import SIGNATURE
+
 TLS_HANDSHAKE = b"\x16\x03"
 TLS_ALERT = b"\x15\x03"
+PROXY_HEADERS = (b"PROXY ", SIGNATURE[:6])
 
 
 def misplaced(accepted: bool, head: bytes) -> tuple[str, str] | None:
@@ -17,6 +20,11 @@ def misplaced(accepted: bool, head: bytes) -> tuple[str, str] | None:
             "or send to a section without 'client = yes'"
         )
         return "speaks TLS on a port for plain DICOM", advice
+    if accepted and head.startswith(PROXY_HEADERS):
+        advice = (
+            "write proxyProtocolAccept = yes for this section, or have the load balancer send none"
+        )
+        return "sends a PROXY header, and none is expected", advice
     if not accepted and head.startswith((TLS_ALERT, TLS_HANDSHAKE)):
         return (
             "the backend speaks TLS on the port that 'connect' names",

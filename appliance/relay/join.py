@@ -48,7 +48,7 @@ from appliance.relay.limit import Limit
 from appliance.relay.meeting import Meeting
 from appliance.relay.moving import Mover, evades, mover
 from appliance.relay.side import Side
-from appliance.relay.terms import NotAdmittedError, RejectedError, Terms
+from appliance.relay.terms import NotAdmittedError, Preface, RejectedError, Terms
 
 log = Logger()
 
@@ -86,7 +86,8 @@ class Join:
         self.limit = Limit(terms.clock)
         self._meeting = Meeting(self)
         self._done = done
-        self._started = self.lastMoved = terms.clock.seconds()
+        self.lastMoved = terms.clock.seconds()
+        self._started = self.lastMoved - caller.waited
         self._joining: Deferred[None] | None = None
         self._joined = False
         self._ended: list[Leg] = []
@@ -117,7 +118,7 @@ class Join:
             self.publish(Opened, self.client)
             self._join(None)
         else:
-            self.limit.set(self.terms.busy, self._handshakeOverdue)
+            self.limit.set(max(0.0, self.terms.busy - self.age), self._handshakeOverdue)
 
     def dialled(self, back: Back) -> None:
         """The back leg is there; as a TLS client it has yet to shake hands."""
@@ -126,6 +127,8 @@ class Join:
         if self.reason is not None:
             back.transport.abortConnection()
         elif self.terms.dials:
+            if self.terms.preface is not None:
+                back.transport.ahead = self._preface(self.terms.preface)
             self.limit.set(self.terms.busy, self._handshakeOverdue)
             if self.terms.serverName is not None:
                 self.publish(ServerNameSent, self.terms.serverName)
@@ -187,8 +190,8 @@ class Join:
         assert self.back is not None  # noqa: S101
         front, back = self.front.transport, self.back.transport
         self._joined = True
-        if self.terms.preface is not None:
-            back.write(self.terms.preface(self.caller, front.getHost(), self.peer))
+        if self.terms.preface is not None and not self.terms.dials:
+            back.write(self._preface(self.terms.preface))
         front.registerProducer(back, True)
         back.registerProducer(front, True)
         self.lastMoved = self.terms.clock.seconds()
@@ -203,6 +206,11 @@ class Join:
         for leg in tuple(self._ended):
             self._passEnd(leg)
         front.resumeProducing()
+
+    def _preface(self, preface: Preface) -> bytes:
+        # The TLS that it may tell of is the client's.
+        peer = None if self.terms.dials else self.peer
+        return preface(self.caller, self.front.transport.getHost(), peer)
 
     # --- moving ----------------------------------------------------------------------------
 
@@ -360,6 +368,7 @@ class Join:
             self.terms.dials,
             self.backend,
             self.peer,
+            self.caller.via,
         )
         self._done(self)
 

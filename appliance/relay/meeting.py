@@ -5,12 +5,12 @@ Moves no bytes and ends no connection: what goes wrong is raised, and its L{Join
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from appliance.backend.pool import NoBackendError
 from appliance.dicom.inspect import Inspector
 from appliance.dicom.pdu import AssociateRJ, AssociateRQ
-from appliance.dicom.reasons import CONGESTION, TRANSIENT
+from appliance.dicom.reasons import CONGESTION, LOCAL_LIMIT, TRANSIENT
 from appliance.dicom.titles import Restorer, field, retitled
 from appliance.events import Declined, Reason
 from appliance.relay.back import BackFactory
@@ -26,7 +26,19 @@ REQUEST_WITHIN: Final = 5.0
 FIRST_PDU_WITHIN: Final = 30.0
 """Seconds that the client of a section with C{dicom = yes} gets for its association request."""
 
-BUSY: Final = AssociateRJ(TRANSIENT, *CONGESTION)
+NO: Final = {
+    Reason.NO_BACKEND: (
+        AssociateRJ(TRANSIENT, *CONGESTION),
+        "no backend",
+        "temporary congestion, since no backend can be connected",
+    ),
+    Reason.LIMIT: (
+        AssociateRJ(TRANSIENT, *LOCAL_LIMIT),
+        "too many connections",
+        "local limit exceeded, since there are as many connections as may be",
+    ),
+}
+"""What a client hears (PS3.8 9.3.4) for whom there is no way, and the same in words."""
 
 
 class Meeting:
@@ -46,25 +58,44 @@ class Meeting:
         @raise NoBackendError: if no backend is there for a client that hears nothing of it.
         """
         join = self._join
+        if join.terms.crowded:
+            self._inspect()
+            await self._decline(Reason.LIMIT)
         pool = await join.terms.admit(join, transport)
-        if join.terms.speaks:
-            join.inspector = Inspector(join.tell, join.terms.clock.seconds)
+        self._inspect()
         if join.terms.gate is not None:
             pool = await self._openGate(join.terms.gate, pool)
         factory = join.terms.back(BackFactory(join, join.front.leg.other))
         try:
             target, _ = await pool.dial(factory, join.caller)
         except NoBackendError:
-            join.finish(Reason.NO_BACKEND)
-            if join.inspector is None:
-                raise
-            await self._hear(REQUEST_WITHIN)
-            join.publish(Declined)
-            raise RejectedError(BUSY, "no backend") from None
+            await self._decline(Reason.NO_BACKEND)
         join.backend = str(target)
         if join.terms.dials and join.back is not None:
             await join.serverShaken
             await join.terms.approve(join, join.back.transport)
+
+    def _inspect(self) -> None:
+        join = self._join
+        if join.terms.speaks:
+            strict = join.terms.gate is not None
+            join.inspector = Inspector(join.tell, join.terms.clock.seconds, strict)
+
+    async def _decline(self, reason: Reason) -> NoReturn:
+        """Hear the client's request only to say no to it, for C{reason}.
+
+        @raise RejectedError: once there is one.
+        @raise NotDicomError: if there is none.
+        @raise NoBackendError: if no DICOM is spoken here.
+        """
+        join = self._join
+        join.finish(reason)
+        if join.inspector is None:
+            raise NoBackendError
+        await self._hear(REQUEST_WITHIN)
+        rejection, why, words = NO[reason]
+        join.publish(Declined, words)
+        raise RejectedError(rejection, why) from None
 
     async def _openGate(self, gate: Gate, pool: Dialable) -> Dialable:
         request = await self._hear(FIRST_PDU_WITHIN)

@@ -23,7 +23,11 @@ LONGEST_LINE = 107
 LONGEST_BODY = 4096
 """Bytes that we take of version 2 addresses and TLVs; the format would allow 65535."""
 
+LONGEST = 16 + LONGEST_BODY
+"""Bytes of the longest header of either version."""
+
 _TCP4, _TCP6 = 0x11, 0x21
+_FAMILIES, _TRANSPORTS = range(4), range(3)
 _LOCAL, _PROXY = 0x20, 0x21
 _FIXED = struct.Struct("!12sBBH")
 _PORTS = struct.Struct("!HH")
@@ -107,6 +111,11 @@ def _ends(hop: Hop) -> tuple[_End, _End] | None:
     return (source, hop.source[1]), (destination, hop.destination[1])
 
 
+def undressed(host: str) -> str:
+    """C{host}, an IP address; an IPv4 address in IPv6's clothes is IPv4."""
+    return str(_plain(host))
+
+
 def _plain(host: str) -> IPv4Address | IPv6Address:
     address = ip_address(host.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address
@@ -129,7 +138,7 @@ class Decoder:
             return self._version2()
         if heard[:6] == b"PROXY "[: len(heard)]:
             return self._version1()
-        raise ProxyLineError("no PROXY header")
+        raise ProxyLineError("it begins with something else")
 
     def _version1(self) -> tuple[Hop, bytes] | None:
         text, found, rest = self._heard[:LONGEST_LINE].partition(b"\r\n")
@@ -143,6 +152,8 @@ class Decoder:
         _, command, family, length = _FIXED.unpack_from(self._heard)
         if command not in (_LOCAL, _PROXY):
             raise ProxyLineError(f"unknown version or command {command:#04x}")
+        if family >> 4 not in _FAMILIES or family & 15 not in _TRANSPORTS:
+            raise ProxyLineError(f"unknown family or transport {family:#04x}")
         if length > LONGEST_BODY:
             raise ProxyLineError(f"more than {LONGEST_BODY} bytes of addresses and values")
         end = _FIXED.size + length

@@ -85,7 +85,8 @@ class Terms:
     C{back} wraps the factory of the dialled leg in the transport that it needs. C{reset} false
     ends a failed connection with a FIN instead of a RST. C{serverName} is what a server is asked
     for. C{speaks} is true where associations are observed and clients hear failures in DICOM.
-    With a C{gate} the association request is read before a backend is dialled.
+    With a C{gate} the association request is read before a backend is dialled. Where it is
+    C{crowded} nothing is done for the client but to say so.
     """
 
     section: str
@@ -105,3 +106,4 @@ class Terms:
     speaks: bool = True
     gate: Gate | None = None
     reset: bool = True
+    crowded: bool = False

@@ -19,12 +19,12 @@ from appliance.backend.backend import Backend
 from appliance.backend.dialler import Dialler, SourceError
 from appliance.backend.resolve import Target, resolver
 from appliance.backend.tunnel import TunnelError
+from appliance.config.healthoptions import DICOM_PORTS
 from appliance.config.model import (
     Address,
     Dicom,
     HealthCheck,
     InetAddress,
-    Preface,
     SectionConfig,
 )
 from appliance.health.conversation import Wrapper
@@ -41,9 +41,6 @@ from appliance.section.dialling import diallerFor
 from appliance.section.settings import Settings, serverName
 from appliance.tls.creator import Creator
 from appliance.tls.transport import TLSWireFactory
-
-DICOM_PORTS: Final = (104, 2761, 2762, 4242, 11112)
-"""Where a backend is taken for a PACS even though nobody has said so."""
 
 _LATER: Final = 1.0
 """Seconds that a dial may take beyond a check, so that it is always the check that ends in time."""
@@ -136,7 +133,8 @@ class Checks:
             there,
             callingAET=config.callingAET,
             calledAET=called,
-            preface=_preface(config),
+            # With TLS it is ahead of that.
+            preface=b"" if config.client else _preface(config),
             **common,
         )
         return Probe("echo", known, ask)
@@ -149,14 +147,15 @@ def _unasked(_: object) -> None:
 def _wrapper(settings: Settings) -> Wrapper:
     """TLS as the section's clients have it towards the backend."""
     creator = Creator(settings.context, serverName(settings.config), tls=settings.config.tls)
-    return lambda factory: TLSWireFactory(creator, True, factory)
+    ahead = _preface(settings.config)
+    return lambda factory: TLSWireFactory(creator, True, factory, ahead)
 
 
 def _preface(config: SectionConfig) -> bytes:
     """What a backend that expects a PROXY header is told: that we speak for ourselves."""
-    if config.protocol is not Preface.PROXY:
+    if not config.proxySend:
         return b""
-    return line(Hop()) if config.proxyVersion == 1 else header(Hop())
+    return line(Hop()) if config.proxySend == 1 else header(Hop())
 
 
 @implementer(IStreamClientEndpoint)

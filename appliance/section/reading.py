@@ -13,10 +13,13 @@ from appliance.config.model import Config, ConfigError
 from appliance.tls.profiles import objections
 
 
-def load(path: str) -> Config:
-    """The configuration in the file at C{path}. Raises L{ConfigError} with all problems."""
+def load(path: str, overlay: str | None = None) -> Config:
+    """The configuration in the file at C{path}, with C{overlay} laid over it.
+
+    Raises L{ConfigError} with all problems.
+    """
     try:
-        return build.load(path)
+        return build.load(path, overlay=overlay)
     except ConfigError as error:
         more = (objections(each.name, each.where, each.tls) for each in error.sections)
         raise ConfigError((*error.problems, *chain.from_iterable(more))) from None

@@ -20,7 +20,7 @@ from appliance.backend.board import Board
 from appliance.backend.caller import Caller
 from appliance.backend.pool import Pool
 from appliance.backend.resolve import resolver
-from appliance.config.model import Address, Dicom, Preface, SectionConfig, SocketRole
+from appliance.config.model import Address, Dicom, SectionConfig, SocketRole
 from appliance.events import Events, Peer, Redirected, ServerNameAsked
 from appliance.relay.firstbytes import misplaced
 from appliance.relay.join import Join
@@ -200,25 +200,25 @@ def _asItIs(factory: IProtocolFactory) -> IProtocolFactory:
 
 
 def proxyLine(caller: Caller, called: IAddress, _peer: Peer | None) -> bytes:
-    """What a backend is told of C{caller} ahead of its data (C{protocol = proxy})."""
+    """What a backend is told of C{caller} ahead of its data (C{proxyProtocolSend = v1})."""
     return line(_hop(caller, called))
 
 
 def proxyHeader(verified: bool, caller: Caller, called: IAddress, peer: Peer | None) -> bytes:
-    """The same with what TLS knows of the client (C{proxyVersion = 2})."""
+    """The same with what TLS knows of the client (C{proxyProtocolSend = v2})."""
     tlvs = () if peer is None else tlsValues(peer, verified)
     return header(evolve(_hop(caller, called), tlvs=tlvs))
 
 
 def preface(config: SectionConfig) -> Callable[[Caller, IAddress, Peer | None], bytes] | None:
     """What a section says to its backend ahead of the data, if anything."""
-    if config.protocol is not Preface.PROXY:
+    if not config.proxySend:
         return None
-    return proxyLine if config.proxyVersion == 1 else partial(proxyHeader, config.tls.verifies)
+    return proxyLine if config.proxySend == 1 else partial(proxyHeader, config.tls.verifies)
 
 
 def _hop(caller: Caller, called: IAddress) -> Hop:
-    host, port = getattr(called, "host", ""), getattr(called, "port", 0)
-    if not caller.host or not host:
+    where = caller.called or (getattr(called, "host", ""), getattr(called, "port", 0))
+    if not caller.host or not where[0]:
         return Hop()
-    return Hop((caller.host, caller.port), (host, port))
+    return Hop((caller.host, caller.port), where)

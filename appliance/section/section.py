@@ -7,9 +7,11 @@ settings concern new connections: those that exist finish on what they started w
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
+from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 
@@ -17,6 +19,7 @@ from appliance.backend.board import ALL
 from appliance.backend.caller import Caller
 from appliance.events import (
     AcceptFailed,
+    Announced,
     BackendDrained,
     Bound,
     Closed,
@@ -27,16 +30,23 @@ from appliance.events import (
 )
 from appliance.health.learnt import Learnt
 from appliance.relay.join import Join
+from appliance.section.away import TurnedAway
+from appliance.section.balancers import Balancers
 from appliance.section.bare import BareCount
+from appliance.section.census import Census
 from appliance.section.identity import identities
+from appliance.section.limits import Limits, Refusal
 from appliance.section.own import Own
 from appliance.section.route import Route
 from appliance.section.settings import Settings, destinations, destinationsText
 from appliance.section.watch import Watch
-from appliance.system.acceptor import Acceptor
+from appliance.system.acceptor import Acceptor, dismiss
 from appliance.system.sockets import Listener
 from appliance.system.workers import Crew
 from appliance.tls.names import Names, Rule
+
+CROWDED_WITHIN: Final = 10.0
+"""Seconds that the handshake may take of a client that is only told that there is no place."""
 
 
 class Section(Service):
@@ -45,7 +55,7 @@ class Section(Service):
     C{ids} gives each connection its number, for the whole process. With C{crew} what is accepted
     is handed on to workers. A section that is not C{alone} is one of several with its name, in as
     many processes, and leaves to another what must be done once only, such as to watch the
-    backends. C{learnt} knows AE titles of backends.
+    backends. C{learnt} knows AE titles of backends. The C{census} counts those of all sections.
     """
 
     settings: Settings
@@ -61,6 +71,7 @@ class Section(Service):
         crew: Crew | None = None,
         alone: bool = True,
         learnt: Learnt | None = None,
+        census: Census | None = None,
     ) -> None:
         self.setName(settings.config.name)
         self.watch = Watch(reactor, settings.config.name, events, crew, alone, learnt)
@@ -74,8 +85,14 @@ class Section(Service):
         self._acceptors: dict[Listener, Acceptor] = {}
         self._leaving = False
         self._bare = BareCount(reactor, settings.config.name, events)
+        self._census = Census(lambda: sys.maxsize) if census is None else census
+        self.limits = Limits(reactor, settings.config, events, self._census.full)
+        self._away = TurnedAway(reactor, settings.config.name, events)
         self._idle: list[Deferred[None]] = []
         self._own = Own(reactor, events, self._take, lambda: next(self._ids))
+        self._balancers = Balancers(
+            reactor, settings.config, events, self._bare, self._announced, self._tellIdle
+        )
         self.use(settings)
 
     # --- settings --------------------------------------------------------------------------
@@ -89,6 +106,8 @@ class Section(Service):
         self.settings = settings
         self.route = Route(self._reactor, settings, self._events, self.watch.board)
         self.watch.use(settings)
+        self._balancers.use(settings.config)
+        self.limits.use(settings.config)
         self._ids = identities(settings.config.logId, self._numbers)
         if self.running:
             self._begins()
@@ -142,17 +161,11 @@ class Section(Service):
         for listener in self.listeners:
             if listener not in self._acceptors:
                 self._acceptors[listener] = Acceptor(
-                    self._reactor, listener.socket, self._accepted, self._acceptFailed
+                    self._reactor, listener.socket, self.accept, self._acceptFailed
                 )
                 descriptor = listener.socket.fileno()
                 name = self.settings.config.name
                 self._events.publish(Bound(name, listener.address, descriptor))
-
-    def _accepted(self, handle: socket.socket, client: str) -> None:
-        if self._crew is None:
-            self.take(handle, client=client)
-        else:
-            self._crew.give(handle, next(self._ids), self.settings.config.name, client)
 
     def _acceptFailed(self, why: str) -> None:
         self._events.publish(AcceptFailed(self.settings.config.name, why))
@@ -184,6 +197,23 @@ class Section(Service):
             listener.close()
         self.listeners = ()
 
+    def stopAccepting(self) -> None:
+        """Accept no more, and begin nothing by ourselves; connections go on."""
+        for acceptor in self._acceptors.values():
+            # Whoever is in the queue already would be reset when the socket is closed.
+            acceptor.doRead()
+        self.stopListening()
+        self._own.stop()
+
+    def letGo(self) -> None:
+        """The same, where another process accepts at our sockets and watches the backends."""
+        for listener in self.listeners:
+            self._acceptors.pop(listener).stopListening()
+            listener.letGo()
+        self.listeners = ()
+        self._own.stop()
+        self.watch.stop()
+
     def setDraining(self, target: str, draining: bool) -> None:
         """Send no new connection to C{target} (C{"address:port"}), or do so again."""
         if self.watch.board.standing(target).draining is not draining:
@@ -206,20 +236,87 @@ class Section(Service):
 
     # --- connections -----------------------------------------------------------------------
 
+    def accept(self, handle: socket.socket, client: str | None = None) -> None:
+        """Serve whoever was accepted as C{handle}, once it is known who that is.
+
+        C{client} is who has connected, C{None} where the socket itself can tell. Whom a limit
+        keeps out is told so where it can be, else the socket is closed.
+        """
+        client = client or _peer(handle)
+        balanced = self._balancers.announce(client)
+        host = None if balanced else _endpoint(client)[0]
+        refusal = self.limits.admit(host)
+        if refusal is not None and self._turnAway(handle, refusal, client):
+            return
+        connection = next(self._ids)
+        self._census.enter(connection, self.limits)
+        self.limits.enter(connection, host, refusal is not None)
+        if balanced:
+            self._balancers.hear(handle, connection, client)
+        else:
+            self._admit(handle, connection, client)
+
+    def _announced(
+        self, handle: socket.socket, connection: str, client: str, announced: Announced | None
+    ) -> None:
+        """Serve C{client}, for whom a load balancer has connected, or who is one itself."""
+        if announced is not None:
+            refusal = self.limits.recognise(connection, _endpoint(client)[0])
+            if refusal is not None and self._turnAway(handle, refusal, client):
+                config, via = self.settings.config, announced.via
+                facts = (Reason.LIMIT, 0, 0, announced.seconds, config.client)
+                self._events.publish(Closed(config.name, connection, client, *facts, via=via))
+                return
+        self._admit(handle, connection, client, announced)
+
+    def _turnAway(self, handle: socket.socket, refusal: Refusal, client: str) -> bool:
+        """Keep C{client} out, and tell of it; false where it is let in to be told itself."""
+        if not refusal.answered:
+            dismiss(handle)
+        self._away.add(refusal, _endpoint(client)[0])
+        return not refusal.answered
+
+    def _admit(
+        self,
+        handle: socket.socket,
+        connection: str,
+        client: str,
+        announced: Announced | None = None,
+    ) -> None:
+        name, crowded = self.settings.config.name, self.limits.answers(connection)
+        try:
+            if self._crew is None:
+                self.take(handle, connection, client, announced, crowded)
+            elif not self._crew.give(handle, connection, name, client, announced, crowded):
+                self._census.left(connection)
+        except BaseException:
+            self._census.left(connection)
+            raise
+
     def take(
-        self, handle: socket.socket, connection: str | None = None, client: str | None = None
+        self,
+        handle: socket.socket,
+        connection: str | None = None,
+        client: str | None = None,
+        announced: Announced | None = None,
+        crowded: bool = False,
     ) -> Join | None:
         """Serve the connection that was accepted as C{handle}, which is ours from now on.
 
         C{connection} is its id, C{None} for one of ours; C{client} is who is there, C{None} where
-        the socket itself can tell. The result is C{None} when the client is gone already.
+        the socket itself can tell, and C{announced} what a load balancer said of it. Where it is
+        C{crowded} the client is only told so. The result is C{None} when it is gone already.
         """
         if connection is None:
             connection = next(self._ids)
-        return self._take(handle, _caller(handle, connection, client))
+        caller = _caller(connection, client or _peer(handle), announced)
+        return self._take(handle, caller, crowded)
 
-    def _take(self, handle: socket.socket, caller: Caller) -> Join | None:
-        join = Join(self.route.terms, caller, self._joinDone)
+    def _take(self, handle: socket.socket, caller: Caller, crowded: bool = False) -> Join | None:
+        terms = self.route.terms
+        if crowded:
+            terms = evolve(terms, busy=min(terms.busy, CROWDED_WITHIN), crowded=True)
+        join = Join(terms, caller, self._joinDone)
         self.joins[caller.connection] = join
         try:
             self.route.serve(handle, join.front)
@@ -240,7 +337,10 @@ class Section(Service):
         if join.reason is Reason.PROBE:
             self._bare.saw(join.caller.host)
         self._own.ended(join)
-        if not self.joins:
+        self._tellIdle()
+
+    def _tellIdle(self) -> None:
+        if not self.joins and not self._balancers:
             idle, self._idle = self._idle, []
             for waiting in idle:
                 waiting.callback(None)
@@ -248,10 +348,8 @@ class Section(Service):
     def whenIdle(self) -> Deferred[None]:
         """Fires when there is no connection; at once when there is none now."""
         waiting: Deferred[None] = Deferred()
-        if self.joins:
-            self._idle.append(waiting)
-        else:
-            waiting.callback(None)
+        self._idle.append(waiting)
+        self._tellIdle()
         return waiting
 
     # --- ending ----------------------------------------------------------------------------
@@ -274,7 +372,9 @@ class Section(Service):
         self.stopListening()
         self._events.publish(Unbound(self.settings.config.name))
         self._bare.stop()
+        self._away.stop()
         self._own.stop()
+        self._balancers.stop()
         self.route.end()
         watched = self.watch.stop()
         if not self._leaving:
@@ -282,17 +382,35 @@ class Section(Service):
         return DeferredList([self.whenIdle(), watched])
 
 
-def _caller(handle: socket.socket, connection: str, client: str | None) -> Caller:
-    """Who is at the other end of C{handle}; C{client} is the address where it is known."""
-    if client is not None:
-        host, _, port = client.rpartition(":")
-        return Caller(connection, host, int(port)) if host else Caller(connection)
+def _caller(connection: str, client: str, announced: Announced | None) -> Caller:
+    """The client of a connection, from its C{"address:port"}."""
+    host, port = _endpoint(client)
+    if announced is None:
+        return Caller(connection, host, port)
+    return Caller(
+        connection,
+        host,
+        port,
+        via=announced.via,
+        called=_endpoint(announced.called),
+        waited=announced.seconds,
+    )
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    """An address and a port, or nothing and 0 for what has none."""
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host else ("", 0)
+
+
+def _peer(handle: socket.socket) -> str:
+    """Who is at the other end of C{handle}: C{"address:port"}, or C{"unix"} where it has none."""
     try:
         where = handle.getpeername()
     except OSError:
         # Gone already, as is found out soon.
-        return Caller(connection)
+        return "unix"
     if not isinstance(where, tuple):
-        return Caller(connection)
+        return "unix"
     # An IPv6 socket that takes IPv4 clients too, as inetd's may be.
-    return Caller(connection, where[0].removeprefix("::ffff:"), where[1])
+    return f"{where[0].removeprefix('::ffff:')}:{where[1]}"

@@ -7,7 +7,7 @@ import os
 import socket
 from datetime import datetime
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from cryptography import x509
 from OpenSSL import SSL
 
@@ -16,7 +16,8 @@ from appliance.backend.resolve import isLiteral
 from appliance.config.model import Address, InetAddress, Problem, SectionConfig, Severity
 from appliance.tls.certificate import Certificate
 from appliance.tls.context import build
-from appliance.tls.files import inspect
+from appliance.tls.files import Material, inspect
+from appliance.tls.footprint import Footprint
 from appliance.tls.passphrase import Passphrases
 from appliance.tls.profiles import objections
 from appliance.tls.staple import Staple
@@ -27,7 +28,8 @@ class Settings:
     """A section's configuration, the context built from it, and facts to tell.
 
     C{local} are the addresses to dial from; none leaves the choice to the kernel. C{authorities}
-    are the trusted certificates, C{staple} is what a server shows along with its own.
+    are the trusted certificates, C{staple} is what a server shows along with its own. All of it
+    was made from the C{material} in files that were found as in C{footprint}.
     """
 
     config: SectionConfig
@@ -37,6 +39,8 @@ class Settings:
     local: tuple[str, ...] = ()
     authorities: tuple[x509.Certificate, ...] = ()
     staple: Staple | None = None
+    material: Material = field(factory=Material, repr=False)
+    footprint: Footprint = Footprint()
 
 
 def settingsFor(
@@ -47,6 +51,8 @@ def settingsFor(
     C{now} is an aware time, against which certificates are judged; C{passphrases} open encrypted
     keys.
     """
+    # First, so that a change while we read is one that comes later.
+    footprint = Footprint.of(config.tls)
     material, found = inspect(config.tls, now, passphrases)
     local = _localAddresses(config.local)
     problems = (*found, *_sourceProblems(config, local))
@@ -69,8 +75,8 @@ def settingsFor(
     except ValueError as error:
         return None, (*problems, *error.args)
     left = None if certificate is None else certificate.daysLeft(now)
-    settings = Settings(config, context, certificate, left, local, material.known, staple)
-    return settings, problems
+    more = (local, material.known, staple, material, footprint)
+    return Settings(config, context, certificate, left, *more), problems
 
 
 def serverName(config: SectionConfig) -> str | None:

@@ -55,8 +55,8 @@ class Watch:
             self._monitor.use(plan)
 
     def start(self) -> None:
-        """Begin to watch."""
-        if self._monitor is not None:
+        """Begin to watch, unless nobody is to go there."""
+        if self._monitor is not None and not self.board.drained:
             self._monitor.start()
 
     def stop(self) -> Deferred[Any]:

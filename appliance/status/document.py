@@ -122,6 +122,7 @@ class Section:
     operations: Annotated[tuple[Operation, ...], "What was asked for in them."]
     backends: Annotated[tuple[Backend, ...], "Its backends."]
     certificate: Annotated[Certificate | None, "What it shows, if anything."]
+    stale: Annotated[str, "Why it goes on with files that have changed since; else empty."] = ""
 
 
 @frozen
@@ -154,11 +155,22 @@ class Refusal:
 
     at: Annotated[float, "When, the last time."]
     section: Annotated[str, "By which section."]
-    kind: Annotated[str, "handshake, certificate, admission, rules or backend."]
+    kind: Annotated[str, "handshake, certificate, admission, rules, backend or limit."]
     who: Annotated[str, "An address, a certificate's subject, or AE titles."]
     why: Annotated[str, "Why, in words."]
     advice: Annotated[str, "What to do about it, if anything is known."]
     count: Annotated[int, "How often in a row."] = 1
+
+
+@frozen
+class Ban:
+    """A client that a section does not let in for a while."""
+
+    section: Annotated[str, "By which section."]
+    client: Annotated[str, "An address, or a /64 of IPv6."]
+    why: Annotated[str, "What it did last."]
+    since: Annotated[float, "Since when."]
+    until: Annotated[float, "Until when."]
 
 
 @frozen
@@ -215,3 +227,4 @@ class Document:
     handshakeFailures: Annotated[dict[str, int], "Failed ones, by kind."]
     refusals: Annotated[tuple[Refusal, ...], "The last 20, the latest first."]
     minutes: Annotated[tuple[Minute, ...], "The last 60 minutes, the oldest first."]
+    bans: Annotated[tuple[Ban, ...], "Who is banned now, the latest first."] = ()

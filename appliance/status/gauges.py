@@ -34,6 +34,11 @@ def _daysLeft(document: Document) -> Values:
             yield (section.name,), left / DAY if exact else certificate.daysLeft
 
 
+def _bans(document: Document) -> Values:
+    for section in document.sections:
+        yield (section.name,), sum(ban.section == section.name for ban in document.bans)
+
+
 def _states(document: Document) -> Values:
     for section in document.sections:
         for backend in section.backends:
@@ -79,6 +84,8 @@ GAUGES: Final[Mapping[Metric, Callable[[Document], Values]]] = {
     t.OPEN_CONNECTIONS: _perSection(lambda section: section.connections),
     t.OPEN_ASSOCIATIONS: _perSection(lambda section: section.associations),
     t.DAYS_LEFT: _daysLeft,
+    t.BANS: _bans,
+    t.STALE: _perSection(lambda section: bool(section.stale)),
     t.BACKEND_STATE: _states,
     t.BACKEND_DRAINING: _draining,
     t.CHECK_SECONDS: _checks,

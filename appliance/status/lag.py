@@ -30,7 +30,8 @@ class Lag:
     def add(self, now: float, late: float) -> None:
         """Take in a sample."""
         self._samples.append((now, late))
-        while self._samples[0][0] < now - RECENT:
+        # Those that seem to be still to come are from before the clock was set back.
+        while not now - RECENT <= self._samples[0][0] <= now:
             self._samples.popleft()
 
     def worst(self, now: float, within: float = RECENT) -> float:

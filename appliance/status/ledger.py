@@ -1,7 +1,7 @@
 """Listens to what happens and keeps what a person wants to know of it, within bounds.
 
 It is asked for a L{Document} now and then. It formats nothing and reaches into nothing: what it
-knows it has heard, and its clock (seconds since 1970, as a reactor's) tells it when.
+knows it has heard, and its clock (seconds since 1970) tells it when.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import define, field
-from twisted.internet.interfaces import IReactorTime
 
 from appliance import events as e
 from appliance.status import document as d
+from appliance.status.bans import Bans
 from appliance.status.lag import Lag
 from appliance.status.process import ProcessLedger
 from appliance.status.readiness import Readiness
@@ -23,6 +23,7 @@ from appliance.status.sections import SectionLedger
 from appliance.status.shakes import Shakes
 from appliance.status.traffic import Traffic
 from appliance.status.verdict import judged
+from appliance.status.wall import Clock
 
 WORKER_LOST: Final = "worker lost"
 """The outcome of an association of whose end nobody could tell."""
@@ -32,7 +33,7 @@ WORKER_LOST: Final = "worker lost"
 class Ledger:
     """The appliance as its events tell it. C{readiness} is what the process itself wants."""
 
-    clock: IReactorTime
+    clock: Clock
     readiness: Readiness = field(factory=Readiness)
     lag: Lag = field(factory=Lag)
     process: ProcessLedger = field(init=False)
@@ -40,6 +41,7 @@ class Ledger:
     _sections: dict[str, SectionLedger] = field(factory=dict, init=False)
     _shakes: Shakes = field(factory=Shakes, init=False)
     _refusals: Refusals = field(factory=Refusals, init=False)
+    _bans: Bans = field(factory=Bans, init=False)
     _ring: Ring = field(factory=Ring, init=False)
     _hear: dict[type[e.Event], Callable[[Any], None]] = field(init=False)
 
@@ -48,6 +50,8 @@ class Ledger:
         self._hear = {
             **self.process.hears,
             e.Ready: self._ready,
+            e.FilesChanged: lambda event: self._section(event).filesChanged(),
+            e.FilesRefused: lambda event: self._section(event).filesRefused(event),
             e.Unbound: self._unbound,
             e.Opened: self._opened,
             e.Closed: self._closed,
@@ -62,6 +66,9 @@ class Ledger:
             e.Handshaken: self._shakes.done,
             **dict.fromkeys(KINDS, self._refused),
             e.HandshakeFailed: self._handshakeFailed,
+            e.Limited: lambda event: self._refusals.add(event, event.client, self._now),
+            e.Banned: lambda event: self._bans.banned(event, self._now),
+            e.Unbanned: self._bans.unbanned,
         }
 
     def __call__(self, event: e.Event) -> None:
@@ -89,6 +96,7 @@ class Ledger:
 
     def _unbound(self, event: e.Unbound) -> None:
         self._section(event).serving = False
+        self._bans.gone(event)
         self._forgetIdle(event)
 
     def _forgetIdle(self, event: e.SectionEvent) -> None:
@@ -161,5 +169,6 @@ class Ledger:
                 handshakeFailures=failed,
                 refusals=self._refusals.read(),
                 minutes=self._ring.last(self._now),
+                bans=self._bans.read(self._now),
             )
         )

@@ -42,6 +42,7 @@ class Metrics(Collector):
             e.Closed: self._closed,
             e.Handshaken: self._handshaken,
             e.HandshakeFailed: self._handshakeFailed,
+            e.Limited: self._limited,
             e.NoBackend: self._noBackend,
             e.DialFailed: self._dialFailed,
             e.AssociationRequested: lambda event: self._associated.add(event.connection),
@@ -75,6 +76,8 @@ class Metrics(Collector):
         for direction in ("to_backend", "to_client"):
             count(t.BYTES, section, direction, by=0)
         count(t.HANDSHAKES, section, *_FAILED, by=0)
+        for limit in e.LimitKind:
+            count(t.TURNED_AWAY, section, limit.value, by=0)
 
     def _opened(self, event: e.Opened) -> None:
         self._store.count(t.CONNECTIONS, event.section)
@@ -101,6 +104,9 @@ class Metrics(Collector):
     def _handshakeFailed(self, event: e.HandshakeFailed) -> None:
         self._store.count(t.HANDSHAKES, event.section, *_FAILED)
         self._store.count(t.HANDSHAKE_FAILURES, event.section, event.kind)
+
+    def _limited(self, event: e.Limited) -> None:
+        self._store.count(t.TURNED_AWAY, event.section, event.limit.value, by=event.count)
 
     def _noBackend(self, event: e.NoBackend) -> None:
         self._store.count(t.NO_BACKEND, event.section)

@@ -15,6 +15,7 @@ from appliance.status.marks import icon, mark, sparkline
 from appliance.status.style import STYLE
 from appliance.status.tables import (
     associations,
+    bans,
     certificates,
     handshakes,
     operations,
@@ -113,6 +114,7 @@ def _main(document: Document) -> Markup:
         *cards(document),
         _block("Associations now", associations(document), "now"),
         _block("Recent refusals", refusals(document), "refusals"),
+        *((_block("Banned", bans(document), "bans"),) if document.bans else ()),
         tag(
             "div",
             _block("Associations since the start", outcomes(document), "outcomes"),

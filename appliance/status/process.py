@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import define, field
-from twisted.internet.interfaces import IReactorTime
 
 from appliance import __version__
 from appliance import events as e
 from appliance.status import document as d
 from appliance.status.readiness import Readiness
+from appliance.status.wall import Clock
 
 MOST_PROBLEMS: Final = 3
 """Problems of a refused reload that are kept, each so long at the most."""
@@ -22,7 +22,7 @@ LONGEST_PROBLEM: Final = 300
 class ProcessLedger:
     """The process as its events tell it; C{readiness} is set by what it says of its own state."""
 
-    clock: IReactorTime
+    clock: Clock
     readiness: Readiness
     workersWanted: int = 0
     openssl: str = ""

@@ -15,7 +15,9 @@ from appliance.events import (
     CertificateRejected,
     ConnectionEvent,
     HandshakeFailed,
+    Limited,
     NotAdmitted,
+    Unannounced,
 )
 from appliance.status.document import Refusal
 
@@ -27,6 +29,7 @@ KINDS: Final[tuple[type[ConnectionEvent], ...]] = (
     NotAdmitted,
     AssociationRefused,
     AssociationRejected,
+    Unannounced,
 )
 """The events that are refusals."""
 
@@ -34,7 +37,7 @@ _LONGEST: Final = 300
 """Characters of what peers may have written."""
 
 
-def described(event: ConnectionEvent, client: str, now: float) -> Refusal | None:
+def described(event: ConnectionEvent | Limited, client: str, now: float) -> Refusal | None:
     """What C{event} says about a refusal of C{client}; C{None} where it is none."""
     match event:
         case HandshakeFailed():
@@ -43,12 +46,16 @@ def described(event: ConnectionEvent, client: str, now: float) -> Refusal | None
             facts = ("certificate", event.subject, event.error, "")
         case NotAdmitted():
             facts = ("admission", client, event.why, "")
+        case Unannounced():
+            facts = ("admission", event.remote, event.found, event.advice)
         case AssociationRefused():
             why = event.why if event.enforced else f"{event.why} (let through: policy = report)"
             facts = ("rules", _titles(event), why, event.advice)
         case AssociationRejected():
             why = f"{event.backend} rejected it: {event.why}"
             facts = ("backend", _titles(event), why, "")
+        case Limited():
+            facts = ("limit", client, event.why, event.advice)
         case _:
             return None
     kind, who, why, advice = (fact[:_LONGEST] for fact in facts)
@@ -66,20 +73,25 @@ class Refusals:
     _last: list[tuple[str, Refusal]] = field(factory=list, init=False)
     """The latest last, each with its connection."""
 
-    def add(self, event: ConnectionEvent, client: str, now: float) -> None:
-        """Take in C{event}, which is about the connection of C{client}."""
+    def add(self, event: ConnectionEvent | Limited, client: str, now: float) -> None:
+        """Take in C{event}, which is about C{client}."""
         fresh = described(event, client, now)
         if fresh is None:
             return
         if isinstance(event, HandshakeFailed):
             # It says of a certificate all that the rejection has said, and what to do.
             self._last = [each for each in self._last if not _explains(event, *each)]
+        connection = ""
+        if isinstance(event, Limited):
+            fresh = evolve(fresh, count=event.count)
+        else:
+            connection = event.connection
         for each in self._last:
             if _alike(each[1], fresh):
-                fresh = evolve(fresh, count=each[1].count + 1)
+                fresh = evolve(fresh, count=each[1].count + fresh.count)
                 self._last.remove(each)
                 break
-        self._last = [*self._last, (event.connection, fresh)][-MOST:]
+        self._last = [*self._last, (connection, fresh)][-MOST:]
 
     def read(self) -> tuple[Refusal, ...]:
         """The last ones, the latest first."""

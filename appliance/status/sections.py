@@ -11,7 +11,7 @@ from typing import Final
 from attrs import define, field
 
 from appliance.dicom.command import statusClass
-from appliance.events import Association, Closed, Ready
+from appliance.events import Association, Closed, FilesRefused, Ready
 from appliance.status import document as d
 from appliance.status.backends import Backends
 
@@ -47,6 +47,7 @@ class SectionLedger:
     _addresses: str = ""
     _targets: str = ""
     _certificate: d.Certificate | None = None
+    _stale: str = ""
     _readyAt: float = 0.0
     _total: int = 0
     _ended: Counter[str] = field(factory=Counter)
@@ -60,10 +61,19 @@ class SectionLedger:
         self.serving = True
         self._addresses, self._targets = event.addresses, event.backends
         self._readyAt = now
+        self._stale = ""
         self._certificate = None
         if event.daysLeft is not None:
             self._certificate = d.Certificate(event.certificate, event.daysLeft, event.notAfter)
         self.backends.configure(event.targets)
+
+    def filesRefused(self, event: FilesRefused) -> None:
+        """Files on the disk are not those that are served with."""
+        self._stale = event.problems[0] if event.problems else "unknown"
+
+    def filesChanged(self) -> None:
+        """Now they are."""
+        self._stale = ""
 
     def opened(self) -> None:
         """A connection is there."""
@@ -125,4 +135,5 @@ class SectionLedger:
             ),
             backends=self.backends.read(),
             certificate=self.certificate(now),
+            stale=self._stale,
         )

@@ -19,7 +19,9 @@ from appliance.status.ledger import Ledger
 from appliance.status.metrics import Metrics
 from appliance.status.readiness import Readiness
 from appliance.status.site import Site
+from appliance.status.wall import WALL
 from appliance.system.doors import Door, Owner, listenAt
+from appliance.system.heritage import NOTHING, Heritage
 from appliance.system.sockets import Listener
 
 
@@ -29,10 +31,10 @@ class Status(Service):
     def __init__(
         self, reactor: Any, listeners: tuple[Listener, ...], readiness: Readiness | None = None
     ) -> None:
-        self.ledger = Ledger(reactor, readiness or Readiness())
+        self.ledger = Ledger(WALL, readiness or Readiness())
         self.metrics = Metrics(self.ledger)
         self._reactor = reactor
-        read, now = self.ledger.read, reactor.seconds
+        read, now = self.ledger.read, WALL.seconds
         self._site = Site(reactor, Answers(read, self.ledger.lag, self.metrics.exposed, now))
         self._sampler = LagSampler(reactor, self._late)
         self._door = Door(listeners, self._site, full=lambda: self._site.full)
@@ -47,8 +49,12 @@ class Status(Service):
         self.metrics(event)
         self.ledger(event)
 
-    def _late(self, now: float, late: float) -> None:
-        self.ledger.lag.add(now, late)
+    def letGo(self) -> None:
+        """Leave the answers to another process, which listens at the same sockets."""
+        self._door.letGo()
+
+    def _late(self, _: float, late: float) -> None:
+        self.ledger.lag.add(WALL.seconds(), late)
         self.metrics.lag(late)
 
     def startService(self) -> None:
@@ -72,13 +78,14 @@ def statusFor(
     config: StatusConfig,
     owner: Owner = (None, None),
     readiness: Readiness | None = None,
+    heritage: Heritage = NOTHING,
 ) -> Status:
     """The status that C{config} asks for, which listens and hears from now on.
 
     A unix socket is given to C{owner}. C{readiness} is what the process wants, now and later.
-    Raises L{ConfigError}.
+    Sockets may be in the C{heritage}. Raises L{ConfigError}.
     """
-    listeners, problems = listenAt(config.address, owner, config.where, "status")
+    listeners, problems = listenAt(config.address, owner, config.where, "status", heritage)
     if problems:
         raise ConfigError(tuple(problems))
     status = Status(reactor, tuple(listeners), readiness)

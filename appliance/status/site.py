@@ -74,8 +74,13 @@ class Channel(http.HTTPChannel):
     def connectionMade(self) -> None:
         """A client is there."""
         self.factory.open.add(self)
-        self._end = self.callLater(LIFETIME, self.forceAbortClient)
+        self._end = self.callLater(LIFETIME, self.cut)
         super().connectionMade()
+
+    def cut(self) -> None:
+        """End it at once."""
+        # Not forceAbortClient, which forgets the timer of a client that was sent away already.
+        self.transport.abortConnection()  # type: ignore[union-attr]
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:  # noqa: ARG002
         """No connection outlives its answer."""
@@ -117,4 +122,4 @@ class Site(http.HTTPFactory):
     def abortAll(self) -> None:
         """Cut all connections."""
         for channel in tuple(self.open):
-            channel.forceAbortClient()
+            channel.cut()

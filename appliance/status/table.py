@@ -74,6 +74,13 @@ BYTES = _counter(
     "Bytes relayed, counted when a connection ends; direction is to_backend or to_client.",
     *("section", "direction"),
 )
+TURNED_AWAY = _counter(
+    "connections_refused",
+    "Connections that a limit kept out; reason is address, ban, rate, connections, client or "
+    "descriptors. Told every ten seconds.",
+    *("section", "reason"),
+)
+BANS = _gauge("bans", "Clients that are banned now.", "section")
 NO_BACKEND = _counter(
     "no_backend", "Connections for which no backend could be connected.", "section"
 )
@@ -94,6 +101,12 @@ HANDSHAKE_FAILURES = _counter(
 DAYS_LEFT = _gauge(
     "certificate_days_left",
     "Days until the certificate of the section expires, negative once it has.",
+    "section",
+)
+STALE = _gauge(
+    "certificate_stale",
+    "1 while certificates, keys or other files of the section have changed on the disk and cannot "
+    "be used, so that it goes on with those from before.",
     "section",
 )
 
@@ -175,7 +188,8 @@ FOLDED = _counter(
 
 METRICS: Final[tuple[Metric, ...]] = (
     *(CONNECTIONS, OPEN_CONNECTIONS, CLOSED, LIVES, BYTES, NO_BACKEND, DIAL_FAILURES),
-    *(HANDSHAKES, HANDSHAKE_FAILURES, DAYS_LEFT),
+    *(TURNED_AWAY, BANS),
+    *(HANDSHAKES, HANDSHAKE_FAILURES, DAYS_LEFT, STALE),
     *(ASSOCIATIONS, OPEN_ASSOCIATIONS, ASSOCIATION_LIVES, REFUSED, OPERATIONS, OPERATION_BYTES),
     *(BACKEND_STATE, CHECKS, CHECK_SECONDS, CHECK_STEP_SECONDS),
     *(INFO, READY, RELOADS, LAST_RELOAD, WORKERS, WORKERS_WANTED, WORKERS_LOST),

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from appliance.status.document import Document, Section
+from appliance.status.expiry import EXPIRES_SOON
 from appliance.status.html import Markup, tag, text
 from appliance.status.marks import mark
-from appliance.status.verdict import EXPIRES_SOON
 from appliance.status.words import age, day, number, size, timeTag
 
 MOST: Final = 50
@@ -72,6 +72,15 @@ def refusals(document: Document) -> Markup:
         for each in document.refusals
     ]
     return _table(("When!", "Section", "Who", "Why"), rows, "Nobody has been refused.")
+
+
+def bans(document: Document) -> Markup:
+    """Who is not let in for a while, and why."""
+    rows = [
+        (each.client, each.section, f"{age(each.until - document.at)}", each.why)
+        for each in document.bans
+    ]
+    return _table(("Who", "Section", "For another!", "Why"), rows, "Nobody is banned.")
 
 
 def _reasoned(why: str, advice: str) -> Markup:

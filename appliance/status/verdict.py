@@ -9,10 +9,8 @@ from attrs import evolve
 
 from appliance.events import Health
 from appliance.status.document import Document, Level, Process, Section, State, Trouble
+from appliance.status.expiry import EXPIRES_SOON
 from appliance.status.words import age, duration, number
-
-EXPIRES_SOON: Final = 21
-"""Days before its end at which a certificate is to be renewed."""
 
 LATE: Final = 1.0
 """Seconds by which the loop may be late before somebody should know."""
@@ -75,6 +73,9 @@ def _section(section: Section, now: float) -> Iterator[Trouble]:
         yield Trouble(Level.ATTENTION, what)
     if section.certificate is not None:
         yield from _certificate(section.name, section.certificate.daysLeft)
+    if section.stale:
+        what = f"[{section.name}] goes on with the files from before, since new ones are not good"
+        yield Trouble(Level.ATTENTION, what, section.stale)
     down = [backend for backend in section.backends if backend.health is Health.DOWN]
     if down and len(down) == len(section.backends):
         names = _listed(backend.name for backend in down)
@@ -93,7 +94,7 @@ def _section(section: Section, now: float) -> Iterator[Trouble]:
 
 
 def _certificate(name: str, left: int) -> Iterator[Trouble]:
-    advice = "put a new one in its place, then reload"
+    advice = "put a new one in its place"
     if left < 0:
         what = f"[{name}] shows a certificate that expired {number(-left, 'day')} ago"
         yield Trouble(Level.TROUBLE, what, advice)

@@ -5,6 +5,7 @@ The supervisor's listeners use this; a process that serves by itself lets Twiste
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -18,6 +19,9 @@ from zope.interface import implementer
 
 log = Logger()
 
+DISMISSED = 64 * 1024
+"""Bytes that are read of somebody who is dismissed."""
+
 AT_A_TIME = 64
 """Connections accepted in one turn, so that a flood leaves room for everything else."""
 
@@ -25,6 +29,17 @@ REST = 1.0
 """Seconds without accepting after the process ran out of descriptors or memory."""
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+def dismiss(handle: socket.socket) -> None:
+    """Close a connection that was accepted and is not served: with a FIN, as far as we can.
+
+    To close with bytes unread would be a reset. What comes later is reset by the kernel, since to
+    wait for it would take a descriptor, which may be what there is too little of.
+    """
+    with contextlib.suppress(OSError):
+        handle.recv(DISMISSED, socket.MSG_DONTWAIT)
+    handle.close()
 
 
 @implementer(IReadDescriptor)

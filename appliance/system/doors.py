@@ -17,6 +17,7 @@ from twisted.internet.protocol import Factory
 
 from appliance.config.model import Address, Problem, Severity, UnixAddress, Where
 from appliance.system.acceptor import Acceptor
+from appliance.system.heritage import NOTHING, Heritage
 from appliance.system.sockets import Listener, ListenError, listen, places
 
 _OTHERS: int = 0o117
@@ -54,28 +55,42 @@ class Door:
 
     def close(self) -> None:
         """Let nobody in any more, and take the sockets away."""
+        self._shut(Listener.close)
+
+    def letGo(self) -> None:
+        """Let nobody in any more: another process does that at the same sockets."""
+        self._shut(Listener.letGo)
+
+    def giveBack(self) -> None:
+        """Undo that the sockets were opened: nothing came of it."""
+        self._shut(Listener.giveBack)
+
+    def _shut(self, how: Callable[[Listener], None]) -> None:
         for acceptor in self._acceptors:
             acceptor.stopListening()
         self._acceptors.clear()
         for each in self.listeners:
-            each.close()
+            how(each)
         self.listeners = ()
 
 
 def listenAt(
-    address: Address, owner: Owner, where: Where, option: str
+    address: Address, owner: Owner, where: Where, option: str, heritage: Heritage = NOTHING
 ) -> tuple[list[Listener], list[Problem]]:
-    """Listen at C{address}, and what is wrong with that; C{where} is the line of C{option}."""
+    """Listen at C{address}, and what is wrong with that; C{where} is the line of C{option}.
+
+    What is in the C{heritage} is taken from there.
+    """
     found: list[Listener] = []
     text = str(address)
     try:
         for place in places(address):
             text = place[1] if isinstance(place[1], str) else f"{place[1][0]}:{place[1][1]}"
             with _private(address):
-                found.append(listen(*place, owner=owner))
+                found.append(listen(*place, owner=owner, heritage=heritage))
     except ListenError as error:
         for each in found:
-            each.close()
+            each.giveBack()
         problem = Problem(
             Severity.ERROR,
             where,

@@ -15,7 +15,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall
 
-from appliance.events import Accepting, Configured, Event, Reading, Refused, Stopping
+from appliance.events import Accepting, Configured, Event, HandedOver, Reading, Refused, Stopping
 
 MICROSECONDS = 1_000_000
 
@@ -47,6 +47,10 @@ class Notifier(Service):
                 self.say("READY=1", "STATUS=serving")
             case Refused() if self._serving:
                 self.say("READY=1", "STATUS=serving; the last reload was refused, see the log")
+            case HandedOver():
+                self.say(f"MAINPID={event.pid}")
+                # From here on another process speaks for the service.
+                self._address = ""
             case Stopping():
                 self._serving = False
                 text = f"STATUS=stopping, {event.connections} connection(s)"

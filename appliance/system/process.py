@@ -59,6 +59,16 @@ def keepOpen(path: str) -> Callable[[], None]:
     return empty
 
 
+def renumber(path: str) -> None:
+    """Write the number of this process to the file at C{path} if it has another, and may be."""
+    with suppress(OSError), open(path, "r+", encoding="ascii") as file:
+        number = str(os.getpid())
+        if file.read().strip() != number:
+            file.seek(0)
+            file.truncate()
+            file.write(number)
+
+
 def become(user: int | None, group: int | None) -> None:
     """Be C{user} and C{group} for good, and of no other group. Raises L{ProcessError}."""
     try:

@@ -1,12 +1,14 @@
 """Twisted's epoll reactor, without what it does for a log of its own around each event.
 
 That takes longer than the event itself where there are many small ones, and our log has no use
-for it. What is private in Twisted's reactor is touched here alone.
+for it. And its timers go by a clock that nobody sets. What is private in Twisted's reactor is
+touched here alone.
 """
 
 from __future__ import annotations
 
 import sys
+from time import monotonic
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
@@ -25,6 +27,8 @@ class Reactor(EPollReactor):
                 self._doReadOrWrite(selectable, number, event)
 
     doIteration = doPoll
+
+    seconds = staticmethod(monotonic)
 
 
 def install() -> None:

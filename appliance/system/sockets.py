@@ -1,4 +1,7 @@
-"""Listening sockets, opened before the process gives up its rights or leaves the terminal."""
+"""Listening sockets, opened before the process gives up its rights or leaves the terminal.
+
+One that another process has opened for us is taken up instead.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from socket import AddressFamily
 from attrs import frozen
 
 from appliance.config.model import Address, SocketOption, UnixAddress
+from appliance.system.heritage import NOTHING, Heritage
 
 BACKLOG = 1024
 
@@ -31,10 +35,14 @@ class ListenError(Exception):
 
 @frozen
 class Listener:
-    """An open, listening socket and the address it really has (C{"host:port"} or a path)."""
+    """An open, listening socket and the address it really has (C{"host:port"} or a path).
+
+    One that is C{inherited} was opened by another process, which may listen too.
+    """
 
     socket: socket.socket
     address: str
+    inherited: bool = False
 
     @property
     def family(self) -> AddressFamily:
@@ -46,7 +54,18 @@ class Listener:
         if self.family is socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 os.unlink(self.address)
+        self.letGo()
+
+    def letGo(self) -> None:
+        """Stop listening, and leave to another process what is left of it."""
         self.socket.close()
+
+    def giveBack(self) -> None:
+        """Undo that it was opened: nothing came of it."""
+        if self.inherited:
+            self.letGo()
+        else:
+            self.close()
 
 
 def places(address: Address) -> tuple[tuple[AddressFamily, str | tuple[str, int]], ...]:
@@ -79,9 +98,15 @@ def listen(
     where: str | tuple[str, int],
     options: Iterable[SocketOption] = (),
     owner: tuple[str | None, str | None] = (None, None),
+    heritage: Heritage = NOTHING,
 ) -> Listener:
-    """Listen at C{where}; a unix socket gets C{owner} (user, group). Raises L{ListenError}."""
-    handle = None
+    """Listen at C{where}; a unix socket gets C{owner} (user, group). Raises L{ListenError}.
+
+    A socket of the C{heritage} that listens there is taken up as it is, but for C{options}.
+    """
+    handle = heritage.claim(family, where)
+    if handle is not None:
+        return _takenUp(handle, where, options)
     try:
         handle = socket.socket(family, socket.SOCK_STREAM)
         handle.setblocking(False)
@@ -102,6 +127,21 @@ def listen(
             handle.close()
         raise ListenError(error) from None
     return Listener(handle, _text(handle, where))
+
+
+def _takenUp(
+    handle: socket.socket, where: str | tuple[str, int], options: Iterable[SocketOption]
+) -> Listener:
+    try:
+        handle.setblocking(False)
+        for option in options:
+            if option.name not in AT_BINDING:
+                handle.setsockopt(option.level, option.number, option.value)
+        handle.listen(BACKLOG)
+    except OSError as error:
+        handle.close()
+        raise ListenError(error) from None
+    return Listener(handle, _text(handle, where), inherited=True)
 
 
 def retune(

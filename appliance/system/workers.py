@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 import appliance
 from appliance.config.model import Config
 from appliance.events import (
+    Announced,
     AssociationEvent,
     CertificateRejected,
     Closed,
@@ -31,6 +32,8 @@ from appliance.events import (
     Dialled,
     Event,
     Events,
+    FilesChanged,
+    FilesRefused,
     HandshakeFailed,
     Handshaken,
     NoBackend,
@@ -52,6 +55,7 @@ SHORTEST, LONGEST = 0.1, 10.0
 NEEDED = (
     *(Opened, Closed, Dialled, DialFailed, NoBackend, Declined, AssociationEvent),
     *(Handshaken, HandshakeFailed, CertificateRejected, NotAdmitted, Redirected),
+    *(FilesChanged, FilesRefused),
 )
 """The events that come up from a worker whatever the log shows.
 
@@ -67,11 +71,16 @@ MOST_WAITING = 1024
 
 @frozen
 class Given:
-    """A connection that a worker was given."""
+    """A connection that a worker was given; C{announced} is what a load balancer said of it.
+
+    Where it is C{crowded} the client is only told so.
+    """
 
     section: str
     client: str
     since: float
+    announced: Announced | None = None
+    crowded: bool = False
 
 
 @frozen
@@ -106,12 +115,16 @@ class _Process(ProcessProtocol):
 
 @define(eq=False)
 class Worker:
-    """One worker as the supervisor sees it."""
+    """One worker as the supervisor sees it; C{unproven} until it has said that it can serve.
+
+    Only one that takes another's place has to: what is on the disk now may be no good any more.
+    """
 
     number: int
     pid: int
     link: Link
     since: float
+    unproven: bool = False
     given: dict[str, Given] = field(factory=dict)
     ended: Deferred[None] = field(factory=Deferred)
     counting: Deferred[tuple[Count, ...]] | None = None
@@ -133,6 +146,8 @@ class Crew:
         self._delays = dict.fromkeys(range(count), SHORTEST)
         self._replacing: dict[int, IDelayedCall] = {}
         self._stopping = False
+        self._retired = False
+        self._idle: list[Deferred[None]] = []
 
     # --- what the sections ask for ---------------------------------------------------------
 
@@ -153,6 +168,14 @@ class Crew:
         for worker in self._workers.values():
             self._sendConfiguration(worker.link)
 
+    def renew(self) -> None:
+        """Let every worker look after the files of its sections: some have changed, and are good.
+
+        A worker to come reads them anyhow.
+        """
+        for worker in self._workers.values():
+            worker.link.send("renew")
+
     def _sendConfiguration(self, link: Link) -> None:
         link.send("configure", config=self._config, passphrases=dict(self._passphrases))
         for section, summary in self._standings.items():
@@ -169,16 +192,26 @@ class Crew:
         for worker in self._workers.values():
             worker.link.send("standing", section=section, summary=summary)
 
-    def give(self, handle: socket.socket, connection: str, section: str, client: str) -> None:
-        """Give an accepted socket to the worker that has the fewest."""
-        given = Given(section, client, self._reactor.seconds())
+    def give(
+        self,
+        handle: socket.socket,
+        connection: str,
+        section: str,
+        client: str,
+        announced: Announced | None = None,
+        crowded: bool = False,
+    ) -> bool:
+        """Give an accepted socket to the worker that has the fewest; false: it was closed."""
+        given = Given(section, client, self._reactor.seconds(), announced, crowded)
         if self._workers:
-            worker = min(self._workers.values(), key=lambda each: len(each.given))
+            worker = min(self._workers.values(), key=lambda each: (each.unproven, len(each.given)))
             self._give(worker, handle, connection, given)
         elif len(self._waiting) < MOST_WAITING and not self._stopping:
             self._waiting.append((handle, connection, given))
         else:
             handle.close()
+            return False
+        return True
 
     @property
     def connections(self) -> int:
@@ -214,6 +247,33 @@ class Crew:
         for worker in self._workers.values():
             worker.link.send("show", level=level)
 
+    @property
+    def count(self) -> int:
+        """How many workers there should be."""
+        return self._count
+
+    @property
+    def size(self) -> int:
+        """How many processes there are to share the connections; one at least is on its way."""
+        return len(self._workers) or 1
+
+    def retire(self) -> None:
+        """Replace no worker any more: what is on the disk now may be another version of us."""
+        self._retired = True
+
+    def whenIdle(self) -> Deferred[None]:
+        """Fires when no worker has a connection, nor one is waiting for a worker."""
+        idle: Deferred[None] = Deferred()
+        self._idle.append(idle)
+        self._tellIdle()
+        return idle
+
+    def _tellIdle(self) -> None:
+        if not self.connections and not self._waiting:
+            idle, self._idle = self._idle, []
+            for each in idle:
+                each.callback(None)
+
     def stop(self) -> Deferred[Any]:
         """End all connections and workers; fires when they are gone."""
         self._stopping = True
@@ -228,7 +288,7 @@ class Crew:
 
     # --- one worker ------------------------------------------------------------------------
 
-    def _spawn(self, number: int) -> None:
+    def _spawn(self, number: int, unproven: bool = False) -> None:
         self._replacing.pop(number, None)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         process = self._reactor.spawnProcess(
@@ -246,7 +306,7 @@ class Crew:
             # What ends the link ends the process too, and that is heard of by itself.
             lambda: None,
         )
-        worker = Worker(number, process.pid, link, self._reactor.seconds())
+        worker = Worker(number, process.pid, link, self._reactor.seconds(), unproven)
         self._workers[number] = worker
         self._events.publish(WorkerStarted(number, worker.pid))
         if self._config is not None:
@@ -257,13 +317,20 @@ class Crew:
     def _give(self, worker: Worker, handle: socket.socket, connection: str, given: Given) -> None:
         worker.given[connection] = given
         worker.link.sendSocket(
-            handle, connection=connection, section=given.section, client=given.client
+            handle,
+            connection=connection,
+            section=given.section,
+            client=given.client,
+            announced=given.announced,
+            crowded=given.crowded,
         )
 
     def _received(self, worker: Worker, facts: dict[str, Any]) -> None:
         match facts["kind"]:
             case "event":
                 self._announced(worker, facts["event"])
+            case "configured":
+                worker.unproven = False
             case "counts" if worker.counting is not None:
                 counting, worker.counting = worker.counting, None
                 counting.callback(tuple(Count(*each) for each in facts["counts"]))
@@ -272,6 +339,8 @@ class Crew:
         if isinstance(event, Closed):
             worker.given.pop(event.connection, None)
         self._events.publish(event)
+        if self._idle:
+            self._tellIdle()
 
     def _ended(self, worker: Worker, how: str) -> None:
         """A worker is gone: say so for each of its connections, and replace it."""
@@ -285,16 +354,17 @@ class Crew:
         for connection, given in worker.given.items():
             seconds = now - given.since
             reason = Reason.STOPPED if self._stopping else Reason.WORKER_LOST
-            self._events.publish(
-                Closed(given.section, connection, given.client, reason, 0, 0, seconds, False)
-            )
+            closed = Closed(given.section, connection, given.client, reason, 0, 0, seconds, False)
+            via = None if given.announced is None else given.announced.via
+            self._events.publish(evolve(closed, via=via))
         worker.ended.callback(None)
-        if self._stopping:
+        self._tellIdle()
+        if self._stopping or (self._retired and not self._waiting):
             return
         number = worker.number
         delay = SHORTEST if now - worker.since > STEADY else self._delays[number]
         self._delays[number] = min(delay * 2, LONGEST)
-        self._replacing[number] = self._reactor.callLater(delay, self._spawn, number)
+        self._replacing[number] = self._reactor.callLater(delay, self._spawn, number, True)
 
 
 def _shared(deferred: Deferred[Any]) -> Deferred[Any]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
@@ -102,10 +102,10 @@ class Certificate:
 
 @frozen
 class KeyPair:
-    """A certificate and the private key that belongs to it."""
+    """A certificate and the private key that belongs to it; two with one certificate are equal."""
 
     certificate: Certificate
-    key: PrivateKey
+    key: PrivateKey = field(eq=False)
 
 
 def matches(certificate: Certificate, key: PrivateKey) -> bool:

@@ -14,6 +14,8 @@ class RefusalKind(Enum):
     """The peer speaks DICOM without TLS."""
     HTTP = "HTTP"
     """The peer speaks HTTP without TLS."""
+    PROXY_HEADER = "PROXY header"
+    """The peer announces somebody in a section that expects no such thing."""
     NOT_TLS = "not TLS"
     """The peer speaks something else."""
     OLD_VERSION = "version"

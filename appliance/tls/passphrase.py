@@ -63,6 +63,9 @@ class Passphrases:
             try:
                 return attempt(known)
             except ValueError:
+                # It may still open what will be put back in the place of this.
+                if self._ask is None:
+                    raise _outdated(path) from None
                 del self._typed[path]
         if self._ask is None:
             raise refusal
@@ -82,3 +85,11 @@ class Passphrases:
             return opened
         # As stunnel says it.
         raise FileError(f"Wrong password or PIN: giving up on {path}")
+
+
+def _outdated(path: str) -> FileError:
+    return FileError(
+        f"the passphrase that was typed at the start does not open {path}",
+        "a key with the same passphrase, or its passphrase in the file that keyPassphrase names",
+        "or start again, where somebody can type it",
+    )

@@ -20,6 +20,8 @@ __all__ = ["Refusal", "RefusalKind", "explain"]
 
 _RECORD_TYPES = range(20, 24)  # RFC 8446 5.1
 _HTTP = re.compile(rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) |HTTP/")
+# Versions 1 and 2 (proxy-protocol.txt 2.1 and 2.2).
+_PROXY_HEADER = re.compile(rb"PROXY |\r\n\r\n\0\r\nQUIT\n")
 # A server that hears TLS where it expects DICOM: A-ASSOCIATE-RJ or A-ABORT (PS3.8 9.3.4, 9.3.8).
 _DICOM_ANSWER = re.compile(rb"[\x03\x07]\x00\x00\x00\x00\x04")
 # The same alert is "sslv3 alert", "ssl/tls alert" or "tls alert", as OpenSSL's release has it.
@@ -98,6 +100,12 @@ def _foreign(data: bytes, tls: TLSConfig) -> Refusal:
             RefusalKind.HTTP,
             "speaks HTTP on a port for DICOM over TLS",
             "point the web browser or monitoring elsewhere; the status page has its own port",
+        )
+    if _PROXY_HEADER.match(data):
+        return Refusal(
+            RefusalKind.PROXY_HEADER,
+            "sends a PROXY header, and none is expected",
+            "write proxyProtocolAccept = yes for this section, or have the load balancer send none",
         )
     if data[0] & 0x80 and data[2:3] == b"\x01":
         return Refusal(

@@ -62,13 +62,15 @@ class TLSWire(Layer):
     C{firstBytes} then still holds what the peer said.
 
     C{choose}, where there is one, makes another connection out of what a client says first, or
-    gives C{None} to hear more of it before OpenSSL does.
+    gives C{None} to hear more of it before OpenSSL does. A client says in the clear what is in
+    C{ahead} once the carried protocol is connected, and then hello.
     """
 
     disconnecting = False
     lost = False
     cleanEnd = False
     firstBytes = b""
+    ahead = b""
 
     def __init__(
         self,
@@ -118,6 +120,8 @@ class TLSWire(Layer):
             self._use(self._makeConnection(self))
         self.carried.makeConnection(self)
         if self._isClient and not self.lost:
+            if self.ahead:
+                self.transport.write(self.ahead)
             self._shakeHands()
 
     def dataReceived(self, data: bytes) -> None:
@@ -379,7 +383,10 @@ class TLSWire(Layer):
 
 
 class TLSWireFactory(Factory):
-    """Puts a L{TLSWire} below each protocol of C{carried}, as C{TLSMemoryBIOFactory} does."""
+    """Puts a L{TLSWire} below each protocol of C{carried}, as C{TLSMemoryBIOFactory} does.
+
+    A client says C{ahead} in the clear before its hello.
+    """
 
     noisy = False
 
@@ -388,9 +395,11 @@ class TLSWireFactory(Factory):
         creator: IOpenSSLServerConnectionCreator | IOpenSSLClientConnectionCreator,
         isClient: bool,
         carried: IProtocolFactory,
+        ahead: bytes = b"",
     ) -> None:
         self.carried = carried
         self.isClient = isClient
+        self._ahead = ahead
         self._creator = creator
         self._connection: Callable[[Any], SSL.Connection] = (
             creator.clientConnectionForTLS  # type: ignore[union-attr]
@@ -406,7 +415,9 @@ class TLSWireFactory(Factory):
     def wire(self, carried: IProtocol) -> TLSWire:
         """The wire for one connection."""
         choose = None if self.isClient else getattr(self._creator, "chooser", None)
-        return TLSWire(carried, self._connection, self.isClient, choose)
+        wire = TLSWire(carried, self._connection, self.isClient, choose)
+        wire.ahead = self._ahead
+        return wire
 
     def doStart(self) -> None:
         """Start the carried factory with this one."""

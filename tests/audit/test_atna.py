@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement
 
+import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.audit import atna
@@ -44,6 +47,14 @@ class MessageTests(SynchronousTestCase):
             root.findall("AuditSourceIdentification")[0].get("AuditSourceID"), "Ward 3"
         )
 
+    def test_titles(self) -> None:
+        """It says by which AE titles it calls PACS, where it has any."""
+        by = evolve(BY, titles=("BUTTERFLYTLS", "GATEWAY"))
+        root = parsed(atna.applicationActivity(by, NOON, starts=True))
+        self.assertEqual(root[1].get("AlternativeUserID"), "AETITLES=BUTTERFLYTLS;GATEWAY")
+        root = parsed(atna.applicationActivity(BY, NOON, starts=True))
+        self.assertIsNone(root[1].get("AlternativeUserID"))
+
     def test_stop(self) -> None:
         """A stop is the same with another type."""
         root = parsed(atna.applicationActivity(BY, NOON, starts=False))
@@ -66,9 +77,11 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(described(root), "its certificate has expired")
 
     def test_nodeByName(self) -> None:
-        """What is no IP address is a machine's name."""
-        root = parsed(atna.nodeAlert(BY, NOON, atna.Node("pacs.example"), "so"))
+        """What is no IP address is a machine's name; the node is one of ours."""
+        root = parsed(atna.nodeAlert(BY, NOON, atna.Node("unnamed socket"), "so"))
         self.assertEqual(root[2].get("NetworkAccessPointTypeCode"), "1")
+        subject = root.findall("ParticipantObjectIdentification")[0]
+        self.assertEqual(subject.get("ParticipantObjectID"), "unnamed socket@relay.example")
 
     def test_configuration(self) -> None:
         """A changed configuration is a success, a refused one a failure; both name the file."""
@@ -90,7 +103,8 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual((code(good, "EventID"), code(good, "EventTypeCode")), ("110114", "110122"))
         self.assertEqual([root[0].get("EventOutcomeIndicator") for root in (good, bad)], ["0", "4"])
         person, process = bad.findall("ActiveParticipant")
-        self.assertEqual((person.get("UserID"), process.get("UserID")), ("admin", "4711"))
+        self.assertEqual(person.get("UserID"), "admin@relay.example")
+        self.assertEqual(process.get("UserID"), "4711")
         self.assertEqual(person.get("NetworkAccessPointTypeCode"), "2")
 
     def test_logout(self) -> None:
@@ -115,7 +129,7 @@ class EscapingTests(SynchronousTestCase):
         root = parsed(atna.userAuthentication(BY, NOON, name, "::1", arrives=True))
         plain = name.replace("\x00", "\ufffd").replace("\x1b", "\ufffd")[: atna.LONGEST]
         expected = " ".join(plain.split()) or "unknown"
-        self.assertEqual(root[1].get("UserID"), expected)
+        self.assertEqual(root[1].get("UserID"), f"{expected}@relay.example")
 
     def test_noMarkup(self) -> None:
         """A name cannot end its attribute and begin another."""
@@ -130,6 +144,24 @@ class EscapingTests(SynchronousTestCase):
         xml = atna.nodeAlert(BY, NOON, node, '"' * 10000)
         parsed(xml)
         self.assertLess(len(xml), 32768)
+
+
+CODES = (
+    *(atna.APPLICATION_ACTIVITY, atna.APPLICATION_START, atna.APPLICATION_STOP),
+    *(atna.SECURITY_ALERT, atna.NODE_AUTHENTICATION, atna.SOFTWARE_CONFIGURATION),
+    *(atna.USER_AUTHENTICATION, atna.LOGIN, atna.LOGOUT, atna._APPLICATION, atna._NODE),
+)
+
+
+class CodeTests(SynchronousTestCase):
+    """Codes and what they mean."""
+
+    def test_meanings(self) -> None:
+        """They are those of PS3.16 annex D, as pydicom has it."""
+        codes = pytest.importorskip("pydicom.sr._concepts_dict").concepts["DCM"]
+        known = {code: meaning for each in codes.values() for code, (meaning, _) in each.items()}
+        for code in CODES:
+            self.assertEqual(known[code.value], code.meaning)
 
 
 class ConformanceTests(SynchronousTestCase):
@@ -153,3 +185,58 @@ class ConformanceTests(SynchronousTestCase):
         refused(lambda root: root[0][1].set("csd-code", "110120"))
         refused(lambda root: SubElement(root[1], "Password"))
         refused(lambda root: root[2].set("UserIsRequestor", "maybe"))
+
+    def test_rules(self) -> None:
+        """So is one that the tables of A.5.3 forbid though the schema has nothing against it."""
+        node = atna.nodeAlert(BY, NOON, atna.Node("192.0.2.1"), "so")
+        file = atna.configurationAlert(BY, NOON, "file:///b.conf", "so", applied=True)
+        start = atna.applicationActivity(BY, NOON, starts=True)
+        login = atna.userAuthentication(BY, NOON, "admin", "::1", arrives=True)
+        for xml, path, name, value in (
+            (start, "ActiveParticipant", "UserIsRequestor", "true"),
+            (start, "ActiveParticipant/RoleIDCode", "csd-code", "110151"),
+            (start, "ActiveParticipant", "NetworkAccessPointTypeCode", "2"),
+            (node, "ActiveParticipant[2]", "UserIsRequestor", "true"),
+            (node, "ParticipantObjectIdentification", "ParticipantObjectTypeCode", "1"),
+            (node, "ParticipantObjectIdentification", "ParticipantObjectID", "many addresses"),
+            (node, "*/ParticipantObjectIDTypeCode", "csd-code", "110180"),
+            (file, "ParticipantObjectIdentification", "ParticipantObjectID", "b.conf"),
+            (file, "ParticipantObjectIdentification", "ParticipantObjectTypeCodeRole", "1"),
+            (file, "*/ParticipantObjectDetail", "type", "Description"),
+            (login, "ActiveParticipant[1]", "UserID", "admin"),
+            (login, "ActiveParticipant[1]", "UserIsRequestor", "false"),
+            (login, "ActiveParticipant[1]", "AlternativeUserID", "CT01"),
+            (login, "EventIdentification", "EventActionCode", "R"),
+        ):
+            document = etree.fromstring(xml)
+            (element,) = document.findall(path)
+            element.set(name, value)
+            conformance.SCHEMA.assertValid(document)
+            self.assertRaises(AssertionError, parsed, written(document))
+
+    def test_schema(self) -> None:
+        """The schema refuses what it does not name, and what stands at the wrong place."""
+
+        def invalid(change: object) -> None:
+            document = etree.fromstring(atna.nodeAlert(BY, NOON, atna.Node("192.0.2.1"), "so"))
+            change(document)  # type: ignore[operator]
+            self.assertFalse(conformance.SCHEMA.validate(document))
+
+        invalid(lambda root: root.append(root[0]))
+        invalid(lambda root: root.append(root[1]))
+        invalid(lambda root: root.remove(root[3]))
+        invalid(lambda root: root[0].set("EventOutcomeIndicator", "1"))
+        invalid(lambda root: root[0].set("EventDateTime", "2026-11-24T12:00:00"))
+        invalid(lambda root: root[0].set("EventDateTime", "24.11.2026"))
+        invalid(lambda root: root[0][0].attrib.pop("codeSystemName"))
+        invalid(lambda root: root[1].attrib.pop("UserIsRequestor"))
+        invalid(lambda root: root[2].set("NetworkAccessPointTypeCode", "6"))
+        invalid(lambda root: root[3][0].set("csd-code", "10"))
+        invalid(lambda root: root[4].append(root[4][1]))
+        invalid(lambda root: root[4].remove(root[4][1]))
+        invalid(lambda root: root[4][2].set("value", "eA"))
+
+
+def written(document: object) -> bytes:
+    """A document as our own messages begin."""
+    return b'<?xml version="1.0" encoding="UTF-8"?>' + etree.tostring(document)

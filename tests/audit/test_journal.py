@@ -65,6 +65,7 @@ class LineTests(JournalCase):
                 "section": "S",
                 "connection": "7",
                 "client": {"address": "192.0.2.1", "port": 40000},
+                "via": None,
                 "certificate": "CN=modality",
                 "tls": {
                     "version": "TLSv1.3",
@@ -130,6 +131,16 @@ class LineTests(JournalCase):
         (line,) = self.read()
         self.assertEqual(line["client"], {"address": None, "port": None})
         self.assertIsNone(line["tls"])
+
+    def test_announced(self) -> None:
+        """Of a client that a load balancer has announced both addresses are in the line."""
+        balancer, called = "198.51.100.5:4321", "203.0.113.9:2762"
+        announced = e.Announced("S", "7", "192.0.2.1:40000", called, balancer, 0.0)
+        self.hears(announced, h.opened(), h.ended(), h.closed(), h.opened(), h.ended())
+        first, second = self.read()
+        self.assertEqual(first["client"], {"address": "192.0.2.1", "port": 40000})
+        self.assertEqual(first["via"], {"address": "198.51.100.5", "port": 4321})
+        self.assertIsNone(second["via"])
 
     def test_oddClients(self) -> None:
         """A client by IPv6, and one by a unix socket."""

@@ -82,6 +82,25 @@ class TrailTests(SynchronousTestCase):
         self.assertEqual(self.codes()[1:], [("110131", "4")])
         self.assertIn("b.conf:3: error: x; b.conf:9: y", described(self.messages()[1]))
 
+    def test_files(self) -> None:
+        """Files that were taken up by themselves are a changed configuration too."""
+        changed = e.FilesChanged("S", ("/a.pem", "/b.pem"), "CN=x", "1A")
+        self.hears(changed, e.Accepting(), changed, e.FilesChanged("S", (), "", ""))
+        self.assertEqual(self.codes()[1:], [("110131", "0")] * 2)
+        messages = self.messages()
+        self.assertEqual(
+            described(messages[1]),
+            "changed files of [S] were applied: /a.pem, /b.pem; its certificate is CN=x, serial "
+            "number 1A",
+        )
+        self.assertEqual(described(messages[2]), "changed files of [S] were applied: none")
+
+    def test_refusedFiles(self) -> None:
+        """So are those that cannot be used, with what is wrong with them."""
+        self.hears(e.Accepting(), e.FilesRefused("S", ("b.conf:3: error: x",)))
+        self.assertEqual(self.codes()[1:], [("110131", "4")])
+        self.assertIn("b.conf:3: error: x", described(self.messages()[1]))
+
     def test_logins(self) -> None:
         """Who logs in, could not, or leaves is told."""
         self.hears(
@@ -91,7 +110,7 @@ class TrailTests(SynchronousTestCase):
         )
         self.assertEqual(self.codes(), [("110122", "0"), ("110122", "4"), ("110123", "0")])
         person = self.messages()[0][1]
-        self.assertEqual(person.get("UserID"), "admin")
+        self.assertEqual(person.get("UserID"), "admin@relay.example")
         self.assertEqual(person.get("NetworkAccessPointID"), "192.0.2.1")
 
     def test_guessing(self) -> None:
@@ -176,7 +195,9 @@ class TrailTests(SynchronousTestCase):
             client = f"2001:db8::{number:x}:99"
             self.hears(failed(str(number), client))
         self.assertLess(len(self.sent), 300)
-        self.assertEqual(self.messages()[-1][2].get("UserID"), MANY)
+        last = self.messages()[-1]
+        self.assertRegex(last[2].get("UserID", ""), "^2001:db8::")
+        self.assertIn(MANY, described(last))
 
     def test_othersAreHeard(self) -> None:
         """Somebody else's trouble, or one of another kind, is told at once."""

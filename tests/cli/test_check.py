@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -109,3 +110,22 @@ class TestCheck:
         status, said = check(tmp_path, section(freePort(), freePort()), "--offline")
         assert status == 0, said
         assert "connect" not in said
+
+    def test_limits(self, tmp_path: Path) -> None:
+        """The limits of a section are shown; where there are none, what to think of."""
+        lines = ("maxConnections = 200", "denyFrom = 192.0.2.66")
+        _, said = check(tmp_path, section(freePort(), freePort(), *lines), "--offline")
+        assert re.search(r"(?m)^  limits +not from 192\.0\.2\.66/32, 200 connections$", said)
+        _, said = check(tmp_path, section(freePort(), freePort()), "--offline")
+        assert re.search(r"(?m)^  limits +none: .* think of allowFrom, maxConn", said)
+
+    def test_reread(self, tmp_path: Path) -> None:
+        """Files that the user of C{setuid} could not read again are told."""
+        text = "setuid = nobody\n" + section(freePort(), freePort())
+        tmp_path.chmod(0o700)
+        status, said = check(tmp_path, text, "--offline")
+        assert status == 0, said
+        assert re.search(
+            r"warning: \[DICOM STORE\] cert: .* at the start only, not as the user nobody", said
+        )
+        assert "may not be entered (" in said

@@ -209,7 +209,46 @@ class WayTests(SynchronousTestCase):
 
     def test_proxyLine(self) -> None:
         """A server can tell the PACS first where clients come from."""
-        self.assertIs(only(section("protocol = PROXY")).protocol, Preface.PROXY)
+        one = only(section("protocol = PROXY"))
+        self.assertIs(one.protocol, Preface.PROXY)
+        self.assertEqual(one.proxySend, 1)
+
+    def test_proxySend(self) -> None:
+        """Both kinds of section can, in either version; the name of our own says which."""
+        for value, version in (("no", 0), ("V1", 1), ("v2", 2)):
+            self.assertEqual(only(section(f"proxyProtocolSend = {value}")).proxySend, version)
+        server = client("verifyPeer = yes", "CAfile = ca.pem", "proxyProtocolSend = v2")
+        self.assertEqual(only(server).proxySend, 2)
+        both = section("protocol = proxy", "proxyProtocolSend = v2")
+        self.assertEqual(only(both).proxySend, 2)
+        self.assertEqual(only(section()).proxySend, 0)
+
+    def test_proxyAccept(self) -> None:
+        """Load balancers in front are written down one by one or as networks."""
+        one = only(
+            section(
+                "proxyProtocolAccept = yes",
+                "proxyProtocolFrom = 192.0.2.7, 198.51.100.0/24",
+                "proxyProtocolFrom = 2001:db8::/32,192.0.2.7",
+            )
+        )
+        self.assertTrue(one.proxyAccept)
+        self.assertEqual(one.proxyFrom, ("192.0.2.7/32", "198.51.100.0/24", "2001:db8::/32"))
+        self.assertEqual((only(section()).proxyAccept, only(section()).proxyFrom), (False, ()))
+
+    def test_proxyFrom(self) -> None:
+        """Names are none, and an address with the wrong length of its network is asked about."""
+        for value, expected in (
+            ("balancer.example", "IP addresses, or networks such as 192.0.2.0/24"),
+            ("192.0.2.7,", "IP addresses"),
+            ("192.0.2.0/33", "IP addresses"),
+            ("fe80::1%eth0", "IP addresses"),
+            ("192.0.2.7/24", "192.0.2.0/24 or 192.0.2.7, not"),
+        ):
+            found = problems(section("proxyProtocolAccept = yes", f"proxyProtocolFrom = {value}"))
+            fatal = [each for each in found if each.fatal]
+            self.assertEqual([each.option for each in fatal], ["proxyProtocolFrom"], value)
+            self.assertIn(expected, fatal[0].expected)
 
     def test_webProxy(self) -> None:
         """A client can ask a web proxy for a way through."""

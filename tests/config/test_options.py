@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from appliance.config import options, values
+from appliance.config import options, stunnelnames, values
 from appliance.config.model import InetAddress, SocketRole, TLSVersion, UnixAddress
 from appliance.config.sockopts import socketOption
 from appliance.config.sslops import SSL_OPS
@@ -32,11 +32,13 @@ STUNNEL = """
 """Every option of stunnel's manual, with the names that older ones had."""
 
 OURS = """
-    workers proxyVersion keyPermissions keyPassphrase ocspStapling callingAET calledAET
-    stateDirectory journal tlsProfile status
+    workers drainDelay drainTimeout proxyProtocolAccept proxyProtocolFrom proxyProtocolSend
+    keyPermissions keyPassphrase ocspStapling callingAET calledAET
+    stateDirectory journal tlsProfile status logFormat
     dicom allowCallingAET allowCalledAET allowSOPClass denySOPClass certificateAET policy route
     rewriteCallingAET rewriteCalledAET
     healthCheck healthInterval healthTimeout healthRise healthFall healthHook
+    maxConnections maxConnectionsPerClient handshakeRate allowFrom denyFrom banAfter banFor neverBan
     control controlGroup manhole manholeKeys manholeHostKey manholePython
     audit auditProtocol auditCAfile auditCert auditKey auditSpool auditSpoolSize auditSource
 """
@@ -64,6 +66,12 @@ class TableTests(SynchronousTestCase):
     def test_noOtherNames(self) -> None:
         """Nothing is in the table but stunnel's options and our own."""
         self.assertEqual(set(options.BY_NAME), {name.lower() for name in NAMES})
+
+    def test_ours(self) -> None:
+        """All that stunnel's manual has not is ours, and nothing else."""
+        ours = {option.name for option in options.TABLE if options.isOurs(option)}
+        self.assertEqual(ours, set(OURS.split()))
+        self.assertLessEqual(stunnelnames.NAMES, set(STUNNEL.split()))
 
     def test_statuses(self) -> None:
         """All is supported but what is known to be ignored or refused."""

@@ -108,6 +108,11 @@ class PrefaceTests(RulesTestCase):
         """The PROXY protocol is for servers."""
         self.error(client("verifyPeer = yes", "CAfile = ca.pem", "protocol = proxy"), "protocol")
 
+    def test_proxyOrNot(self) -> None:
+        """A header cannot be asked for and refused at once; its version can be said."""
+        self.error(section("protocol = proxy", "proxyProtocolSend = no"), "proxyProtocolSend")
+        built(section("protocol = proxy", "proxyProtocolSend = v2"))
+
     def test_connectOfAServer(self) -> None:
         """A web proxy is for clients."""
         self.error(section("protocol = connect", "protocolHost = a:1"), "protocol")
@@ -128,6 +133,7 @@ class IdleTests(RulesTestCase):
             "execArgs = cat",
             "PSKidentity = me",
             "retry = yes",
+            "proxyProtocolFrom = 192.0.2.7",
         ):
             problem = self.warning(section(line), line.split()[0])
             self.assertIn("means nothing without", problem.found)
@@ -149,6 +155,33 @@ class IdleTests(RulesTestCase):
         """A flag for OCSP that believes anybody is told."""
         self.warning(section("OCSPflag = NOVERIFY"), "OCSPflag")
         built(section("OCSPflag = NOINTERN"))
+
+    def test_headersOfNobody(self) -> None:
+        """A section that accepts nobody by itself hears no headers."""
+        expecting = ("proxyProtocolAccept = yes", "proxyProtocolFrom = 192.0.2.7")
+        slave = SLAVE.format("DICOM STORE:a.example")
+        lines = "\n".join(expecting) + "\n"
+        problem = self.warning(section() + slave + lines, "proxyProtocolAccept")
+        self.assertIn("expects no header", problem.found)
+        built(section(*expecting) + slave + lines)
+        built(section(*expecting) + slave)
+        alone = "[a]\nexec = cat\nconnect = pacs:104\ncert = ca.pem\n"
+        self.warning(alone + lines, "proxyProtocolAccept")
+
+    def test_anybodysWord(self) -> None:
+        """That anybody may announce anybody is told, where anybody can connect."""
+        expecting = "proxyProtocolAccept = yes"
+        problem = self.warning(section(expecting), "proxyProtocolAccept")
+        self.assertIn("somebody else", problem.found)
+        built(section(expecting, "proxyProtocolFrom = 192.0.2.7"))
+        for here in ("127.0.0.1:2761", "::1:2761", "localhost:2761", "/run/balancer.sock"):
+            built(section(expecting).replace("accept = 2761", f"accept = {here}"))
+        self.warning(
+            section(expecting, "accept = 192.0.2.1:2763").replace(
+                "accept = 2761", "accept = ::1:1"
+            ),
+            "proxyProtocolAccept",
+        )
 
     def test_clearPassword(self) -> None:
         """A password for a web proxy is told to be in the clear."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from appliance.config.model import NOWHERE, Problem, Severity
 from appliance.console.desk import Desk
-from appliance.console.operator import Connection, Echo, Reloaded
+from appliance.console.operator import Connection, Echo, Reloaded, UpgradeError
 from appliance.events import Event, Events, Health
 from appliance.health.result import Result, State
 from appliance.status import document as d
@@ -98,6 +98,7 @@ class FakeOperator:
         )
     )
     entries: list[dict[str, Any]] | None = None
+    successor: int | UpgradeError = 4711
     reloaded: Reloaded = field(factory=lambda: Reloaded(accepted=True))
     problems: tuple[Problem, ...] = ()
     answers: tuple[Echo, ...] = (Echo("192.168.1.100:104", Result(State.ALIVE, "it answered")),)
@@ -143,6 +144,16 @@ class FakeOperator:
     def reload(self) -> Reloaded:
         self.done.append(("reload",))
         return self.reloaded
+
+    def unban(self, client: str | None) -> int:
+        self.done.append(("unban", client))
+        return sum(client in (None, ban.client) for ban in self.told.bans)
+
+    async def upgrade(self) -> int:
+        self.done.append(("upgrade",))
+        if isinstance(self.successor, UpgradeError):
+            raise self.successor
+        return self.successor
 
     def check(self) -> Sequence[Problem]:
         return self.problems

@@ -38,6 +38,7 @@ from appliance.console.wire import dumpAnswer, loadRequest
 from appliance.events import Health
 from appliance.status import document as d
 from appliance.status.plain import plain
+from appliance.status.readiness import readiness
 from tests.console.fake import (
     NOW,
     STORE,
@@ -294,6 +295,12 @@ class ProbeTests(CLICase):
         self.assertEqual(self.found(section("X", days=44), words=("--warning-days", "60"))[0], 1)
         self.assertEqual(self.found(section("X", days=None))[0], 0)
 
+    def test_stale(self) -> None:
+        """A new one that cannot be used is a warning, with what is wrong."""
+        status, text = self.found(evolve(section("X"), stale="a.conf:7: error: x"))
+        self.assertEqual(status, 1)
+        self.assertIn("[X] goes on with the files from before: a.conf:7: error: x", text)
+
     def test_worstFirst(self) -> None:
         """The worst is said first, and the rest after it."""
         status, text = self.found(section("A", days=5), section("B", days=-1))
@@ -333,6 +340,31 @@ class ProbeTests(CLICase):
             changed = evolve(told, process=evolve(told.process, **process), **whole)
             self.operator.told = changed
             self.assertEqual(self.probe()[0], expected, (process, whole))
+
+    def test_ready(self) -> None:
+        """With --ready it says what /readyz does, and a warning is nothing."""
+        dead = backend("a:104", Health.DOWN, "refused")
+        fine = section("A", dead, days=1)
+        told = document(fine)
+        cases: list[tuple[bool, d.Section, dict[str, Any]]] = [
+            (True, fine, {}),
+            (
+                True,
+                fine,
+                {"process": evolve(told.process, workers=0, concerns=("a disk is full",))},
+            ),
+            (False, fine, {"state": d.State.STARTING}),
+            (False, fine, {"state": d.State.DRAINING}),
+            (False, fine, {"state": d.State.STOPPING}),
+            (False, evolve(fine, serving=False), {}),
+            (False, evolve(fine, draining=True), {}),
+            (False, section("A", days=-1), {}),
+            (True, section("A", days=None), {}),
+        ]
+        for ready, one, whole in cases:
+            self.operator.told = asked = evolve(document(one), **whole)
+            self.assertEqual(self.probe("--ready")[0], 0 if ready else 2, (one, whole))
+            self.assertIs(readiness(asked.state, asked.sections).ready, ready)
 
     def test_oneLine(self) -> None:
         """Nothing that a peer has chosen breaks the line, or begins the measures early."""

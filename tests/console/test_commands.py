@@ -14,9 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from appliance.config.model import Severity
 from appliance.console import commands
 from appliance.console.answer import FAILED, MISUSED, Answer
-from appliance.console.operator import Echo, Reloaded
+from appliance.console.operator import Echo, Reloaded, UpgradeError
 from appliance.events import Health
 from appliance.health.result import Result, State
+from appliance.status.document import Ban
 from appliance.status.document import State as DocumentState
 from tests.console.fake import (
     NOW,
@@ -270,6 +271,46 @@ class SteeringTests(CommandCase):
         self.assertEqual(answer.data["problems"], ["f:1: error: x"])
         self.assertEqual(answer.text.split("\n")[:2], ["f:2: warning: y", "f:1: error: x"])
         self.assertIn("the old configuration goes on", answer.text)
+
+    def banned(self) -> None:
+        """Two clients are banned."""
+        bans = (
+            Ban(STORE, "192.0.2.1", "it speaks HTTP", NOW - 60, NOW + 540),
+            Ban(STORE, "2001:db8::/64", "it shows no certificate", NOW, NOW + 600),
+        )
+        self.operator.told = evolve(self.operator.told, bans=bans)
+
+    def test_bans(self) -> None:
+        """Who is banned, where, for how long and why; the status tells that there are some."""
+        self.assertEqual(self.good("bans").text, "Nobody is banned.")
+        self.assertNotIn("banned", self.good("status").text)
+        self.banned()
+        answer = self.good("bans")
+        self.assertRegex(answer.text, r"(?m)^192.0.2.1 +DICOM STORE +9 min +it speaks HTTP$")
+        self.assertEqual([each["client"] for each in answer.data], ["192.0.2.1", "2001:db8::/64"])
+        self.assertIn("2 clients banned: 'bans' lists them.", self.good("status").text)
+        self.assertEqual(len(self.good("status").data["bans"]), 2)
+
+    def test_unban(self) -> None:
+        """One is let in again, by any of its addresses, or all are."""
+        self.banned()
+        answer = self.good("unban", "2001:db8::7")
+        self.assertEqual(answer.data, {"client": "2001:db8::/64", "ended": 1})
+        self.assertEqual(self.good("unban", "192.0.2.1").text, "1 ban ended.")
+        self.assertEqual(self.good("unban", "all").data, {"client": None, "ended": 2})
+        self.assertEqual(self.operator.done[-1], ("unban", None))
+        self.assertIn("'bans' lists who is", self.error("unban", "192.0.2.9"))
+        self.assertIn("IP address", self.error("unban", "pacs.example", code=MISUSED))
+        self.assertIn("is missing", self.error("unban", code=MISUSED))
+
+    def test_upgrade(self) -> None:
+        """Who serves now, or why nothing has changed."""
+        self.assertEqual(self.good("upgrade").data, {"pid": 4711, "error": None})
+        self.operator.successor = UpgradeError("a.conf:3: error: no such file")
+        answer = self.give("upgrade")
+        self.assertEqual(answer.code, FAILED)
+        self.assertEqual(answer.data, {"pid": None, "error": "a.conf:3: error: no such file"})
+        self.assertIn("goes on as before", answer.text)
 
     def test_check(self) -> None:
         """Warnings are told, errors make it fail, and nothing is done."""

@@ -181,7 +181,7 @@ class ControlTests(TestCase):
         self.assertIn("others are here", json.loads(await extra.ended)["text"])
         clients[0].transport.loseConnection()
         await clients[0].ended
-        await self.until(lambda: len(self.factory._callers) < MOST)
+        await self.until(lambda: len(self.factory.guests) < MOST)
         again = await self.client()
         again.transport.write(STATUS)
         self.assertTrue((await again.answered(1))[0]["ok"])

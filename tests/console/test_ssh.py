@@ -462,7 +462,7 @@ class StrangerTests(ShellCase):
         client.transport.write(b"SSH-2.0-x\r\n")
         # A packet of 512 KiB begins.
         client.transport.write(b"\x00\x08\x00\x00\x04")
-        await self.until(lambda: any(each.gotVersion for each in factory._clients))
+        await self.until(lambda: any(each.gotVersion for each in factory.guests))
         client.transport.write(b"\x00" * 200_000)
         await client.ended
         await self.until(lambda: self.of(ConsoleRefused))

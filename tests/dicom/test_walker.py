@@ -287,6 +287,36 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(cut[0].atBoundary, whole[0].atBoundary)
 
 
+class BoundTests(SynchronousTestCase):
+    """A bound on what a P-DATA-TF may announce, where there is one."""
+
+    @given(st.integers(1, 400), st.integers(20, 300), st.integers(1, 50), st.booleans())
+    def test_bound(self, size: int, most: int, cut: int, last: bool) -> None:
+        """One that is longer is a fault at its header, however it is cut; others are none."""
+        stream = data(dataSet(size, last=last))
+        walker, told = walking()
+        walker.longestData = most
+        for at in range(0, len(stream), cut):
+            walker.feed(stream[at : at + cut])
+        length = len(stream) - 6
+        self.assertEqual(walker.fault is not None, length > most)
+        self.assertEqual([str(length) in str(each) for each in told], [True] * (length > most))
+
+    def test_atTheHeader(self) -> None:
+        """It does not take the bytes that are announced, nor that one fragment is as long."""
+        for rest in (b"", struct.pack(">IBB", 10, 1, 0)):
+            walker, told = walking()
+            walker.longestData = 1000
+            walker.feed(struct.pack(">BxI", 4, 0xFFFFFFFF) + rest)
+            self.assertEqual(len(told), 1)
+
+    def test_none(self) -> None:
+        """Without a bound any length will do."""
+        walker, told = walking()
+        walker.feed(struct.pack(">BxIIBB", 4, 0xFFFFFFFF, 0xFFFFFFFF - 4, 1, 0))
+        self.assertEqual((told, walker.fault), ([], None))
+
+
 class PrivacyTests(SynchronousTestCase):
     """What a walker shows of itself."""
 

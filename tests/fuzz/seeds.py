@@ -1,6 +1,7 @@
-"""The seeds in C{tests/corpus/dicom}: short conversations without a patient, made by our own codec.
+"""The seeds in C{tests/corpus}: what our own codecs write, and some of what they refuse to read.
 
-C{python -m tests.fuzz.seeds} writes them anew.
+For C{dicom} they are short conversations without a patient, for C{proxy} the first bytes of
+connections; those of L{tests.fuzz.texts} are words. C{python -m tests.fuzz.seeds} writes them anew.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from appliance.dicom.pdu import (
     ReleaseRQ,
 )
 from appliance.dicom.pdv import PDV
-from tests.fuzz.dicom import CORPUS
+from appliance.relay.proxyline import SIGNATURE, Hop, header, line
+from tests.fuzz import dicom, proxy, texts
 from tests.fuzz.target import Turn, written
 
 US = "1.2.840.10008.5.1.4.1.1.6.1"
@@ -167,11 +169,35 @@ def seeds() -> dict[str, bytes]:
     return {name: written(turns) for name, turns in (encoded | OTHERS).items()}
 
 
+FOUR = Hop(("192.0.2.1", 56324), ("192.0.2.9", 104))
+SIX = Hop(("2001:db8::1", 1), ("2001:db8::9", 65535), ((0x05, b"id"), (0x20, bytes(5))))
+HELLO = b"\x16\x03\x01\0\x05\x01\0\0\x01\x03"
+
+HEADERS: dict[str, bytes] = {
+    "line4": line(FOUR) + HELLO,
+    "line6": line(SIX) + HELLO,
+    "lineMapped": b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.9 1 2\r\n",
+    "lineUnknown": b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n" + HELLO,
+    "lineEndless": b"PROXY UNKNOWN " + bytes(100),
+    "lineOddPort": b"PROXY TCP4 192.0.2.1 192.0.2.9 00 65536\r\n",
+    "header4": header(FOUR) + HELLO,
+    "header6": header(SIX) + HELLO,
+    "headerLocal": header(Hop()) + HELLO,
+    "headerUnix": SIGNATURE + b"\x21\x31\0\xdb" + bytes(216) + b"\4\0\0" + HELLO,
+    "headerDatagram": SIGNATURE + b"\x21\x12\0\x0c" + bytes(12),
+    "headerShort": SIGNATURE + b"\x21\x21\0\x0c" + bytes(12),
+    "headerEndless": SIGNATURE + b"\x21\x11\xff\xff",
+    "headerCut": SIGNATURE + b"\x20\0\x10\0" + bytes(99),
+    "tls": HELLO,
+}
+
+
 def main() -> None:
     """Write them."""
-    CORPUS.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds().items():
-        (CORPUS / name).write_bytes(data)
+    for corpus, made in ((dicom.CORPUS, seeds()), (proxy.CORPUS, HEADERS), *texts.SEEDS):
+        corpus.mkdir(parents=True, exist_ok=True)
+        for name, data in made.items():
+            (corpus / name).write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,18 @@ class EvidenceTests(SynchronousTestCase):
         ours = set(e.Outcome) - {e.Outcome.ABORTED_BY_BACKEND, e.Outcome.CUT_BY_BACKEND}
         self.assertIs(self.hear(accepted(), *map(ended, ours)), e.Health.UP)
 
+    def test_garbled(self) -> None:
+        """Nor is it when a client says what is no DICOM, and the backend has enough of that."""
+        garbled = e.Unreadable("DICOM STORE", "0", PACS, fromClient=True, what="HTTP")
+        for outcome in (e.Outcome.ABORTED_BY_BACKEND, e.Outcome.CUT_BY_BACKEND):
+            self.assertIs(self.hear(accepted(), garbled, ended(outcome)), e.Health.UP)
+            # The next association of such a connection, and what the backend says, is another thing.
+            self.assertIs(self.hear(accepted(), ended(outcome)), e.Health.DEGRADED)
+            self.judge = Judge(Limits(2, 3, 90.0))
+            own = e.Unreadable("DICOM STORE", "0", PACS, fromClient=False, what="HTTP")
+            self.assertIs(self.hear(accepted(), own, ended(outcome)), e.Health.DEGRADED)
+            self.judge = Judge(Limits(2, 3, 90.0))
+
     def test_failedOperation(self) -> None:
         """A failed operation degrades, with its status."""
         failed = e.OperationFailed(*WHO, "C-STORE", "1.2", 0xA700, "out of resources")

@@ -62,8 +62,11 @@ def configure(directory: Path, text: str) -> Path:
 
 @contextmanager
 def serving(directory: Path, text: str, level: int = 6) -> Iterator[Child]:
-    """The appliance with the configuration C{text}, once it serves."""
-    path = configure(directory, f"debug = {level}\n{text}")
+    """The appliance with the configuration C{text}, once it serves.
+
+    Unless C{text} says otherwise, connections that are open at its end are not waited for.
+    """
+    path = configure(directory, f"debug = {level}\ndrainTimeout = 0\n{text}")
     command = [*TWISTD, "-n", "--pidfile=", "butterfly-tls", "--config", str(path)]
     with running("the appliance", command, directory) as child:
         child.waitFor(r"Accepting new connections", READY)

@@ -48,8 +48,13 @@ ae.start_server(("127.0.0.1", int(sys.argv[1])), evt_handlers=[(evt.EVT_C_ECHO, 
 
 
 @contextmanager
-def orthanc(directory: Path, port: int | None = None) -> Iterator[tuple[Child, int, int]]:
-    """Orthanc, its DICOM port and its HTTP port; it stores below C{directory}."""
+def orthanc(
+    directory: Path, port: int | None = None, **more: object
+) -> Iterator[tuple[Child, int, int]]:
+    """Orthanc, its DICOM port and its HTTP port; it stores below C{directory}.
+
+    C{more} are further settings of Orthanc's.
+    """
     port, web = port or freePort(), freePort()
     home = directory / "orthanc"
     home.mkdir(exist_ok=True)
@@ -62,6 +67,7 @@ def orthanc(directory: Path, port: int | None = None) -> Iterator[tuple[Child, i
         "HttpPort": web,
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
+        **more,
     }
     path = directory / "orthanc.json"
     path.write_text(json.dumps(settings))
@@ -72,15 +78,17 @@ def orthanc(directory: Path, port: int | None = None) -> Iterator[tuple[Child, i
 
 
 @contextmanager
-def dcmqrscp(directory: Path) -> Iterator[tuple[Child, int]]:
-    """Dcmtk's archive, and its port."""
-    port = freePort()
+def dcmqrscp(
+    directory: Path, port: int | None = None, hosts: str = ""
+) -> Iterator[tuple[Child, int]]:
+    """Dcmtk's archive, and its port; C{hosts} are lines of its table of peers."""
+    port = port or freePort()
     store = directory / "archive"
     store.mkdir()
     path = directory / "dcmqrscp.cfg"
     path.write_text(
         f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"HostTable BEGIN\n{hosts}HostTable END\nVendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\nARCHIVE {store} RW (100, 1024mb) ANY\nAETable END\n"
     )
     argv = [program("dcmqrscp"), "-v", "-c", str(path)]

@@ -218,8 +218,9 @@ class TestAudit:
         assert "speaks HTTP" in described(parsed(messages[1]))
         assert "debug" in described(parsed(messages[2]))
         assert b'AuditSourceID="Ward 3"' in messages[4]
-        pid = parsed(messages[0])[1].get("UserID")
-        assert pid == str(child.process.pid)
+        started = parsed(messages[0])[1]
+        assert started.get("UserID") == str(child.process.pid)
+        assert started.get("AlternativeUserID") == "AETITLES=BUTTERFLYTLS"
         assert list((tmp_path / "spool").iterdir()) == []
         assert any("audit, or one of the options" in line for line in child.lines)
 

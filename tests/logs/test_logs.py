@@ -16,9 +16,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
-from appliance.logs import sinks, vocabulary
+from appliance.logs import vocabulary
 from appliance.logs.listener import LogListener, onError, twistedObserver
-from appliance.logs.sinks import File, Stream, body, clean
+from appliance.logs.sinks import File, Stream
+from appliance.logs.text import MAX_TEXT, body, clean
 from appliance.logs.vocabulary import Line, levels, lines
 
 PEER = e.Peer("TLSv1.3", "TLS_AES_256_GCM_SHA384", 256, "X25519", None, "CN=modality", False)
@@ -70,6 +71,16 @@ class VocabularyTests(SynchronousTestCase):
             "5 Service [S] connection from 192.0.2.1:9 ended: idle, backend 192.0.2.2:104, "
             "TLSv1.3 TLS_AES_256_GCM_SHA384, certificate CN=modality, 1.5 s",
         )
+
+    def test_announced(self) -> None:
+        """A load balancer's address is in the line of its word and in that of the end."""
+        who = ("S", "0", "192.0.2.1:9", "203.0.113.9:2762", "198.51.100.5:4321")
+        self.assertEqual(
+            texts(e.Announced(*who, 0.0)),
+            ["6 Service [S] 198.51.100.5:4321 announces 192.0.2.1:9, who called 203.0.113.9:2762"],
+        )
+        ended = attrs.evolve(closed(e.Reason.IDLE), via="198.51.100.5:4321")
+        self.assertIn("from 192.0.2.1:9 via 198.51.100.5:4321 ended: idle", texts(ended)[1])
 
     def test_bareConnectsAreQuiet(self) -> None:
         """A bare connect has no line below debug."""
@@ -130,6 +141,21 @@ class VocabularyTests(SynchronousTestCase):
         self.assertEqual(texts(e.Stopping("SIGTERM", 0))[0], "5 Terminated")
         self.assertEqual(texts(e.Stopping("SIGINT", 0))[0], "3 Received SIGINT; terminating")
 
+    def test_files(self) -> None:
+        """Files that have changed are named, with the certificate that is shown from now on."""
+        taken = "5 Service [S] has taken up what has changed on the disk: /a.pem, /b.pem"
+        shown = "(certificate CN=x, serial number 1A)"
+        for event, text in (
+            (e.FilesChanged("S", ("/a.pem", "/b.pem"), "CN=x", "1A"), f"{taken} {shown}"),
+            (e.FilesChanged("S", (), "", ""), "5 Service [S] can use its files again"),
+        ):
+            self.assertEqual(texts(event), [text])
+
+    def test_refusedFiles(self) -> None:
+        """Files that cannot be used have a line for each problem."""
+        before = "4 Service [S] goes on with the files from before: "
+        self.assertEqual(texts(e.FilesRefused("S", ("a", "b"))), [f"{before}a", f"{before}b"])
+
 
 class SinkTests(SynchronousTestCase):
     """Lines as they are written."""
@@ -144,7 +170,7 @@ class SinkTests(SynchronousTestCase):
         """What a peer says can neither begin another line nor colour a terminal."""
         self.assertEqual(clean("a\nb\x1b[31mc\u2028d\x9be"), "a.b.[31mc.d.e")
         self.assertEqual(clean("Zürich ü"), "Zürich ü")
-        self.assertEqual(len(body(Line(4, "0", "x" * 5000))), len("LOG4[0]: ") + sinks.MAX_TEXT)
+        self.assertEqual(len(body(Line(4, "0", "x" * 5000))), len("LOG4[0]: ") + MAX_TEXT)
 
     def test_goneStream(self) -> None:
         """A stream that takes no more does not end the appliance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from attrs import evolve
@@ -12,7 +13,8 @@ from appliance.backend.pool import NoBackendError
 from appliance.dicom import uids
 from appliance.dicom.associate import echoAssociation
 from appliance.dicom.command import echoRequest
-from appliance.dicom.items import AnsweredContext, ContextResult
+from appliance.dicom.inspect import LONGEST_DATA
+from appliance.dicom.items import AnsweredContext, ContextResult, UserInformation
 from appliance.dicom.pdu import (
     Abort,
     AssociateAC,
@@ -30,11 +32,12 @@ from appliance.relay.terms import Passage, RejectedError
 from tests.relay.test_join import CLOSE, IDLE, JoinCase
 
 REQUEST = echoAssociation("MODALITY", "PACS").encode()
-ANSWER = AssociateAC(
+ACCEPTED = AssociateAC(
     "PACS",
     "MODALITY",
     (AnsweredContext(1, ContextResult.ACCEPTED, uids.IMPLICIT_VR_LITTLE_ENDIAN),),
-).encode()
+)
+ANSWER = ACCEPTED.encode()
 ECHO = PDataTF((PDV(1, command=True, last=True, data=echoRequest(1).encode()),)).encode()
 
 
@@ -309,6 +312,38 @@ class GateTests(AssociationCase):
         self.loseBoth()
         self.assertEqual(self.closed().reason, e.Reason.REFUSED)
         self.assertEqual(len(self.of(e.NotAdmitted)), 1)
+
+    def test_absurdLength(self) -> None:
+        """Data longer than the PACS takes, and than anybody sends by mistake, reach nobody."""
+        for maximum, length, passes in (
+            (16384, 0xFFFFFFFF, False),
+            (16384, LONGEST_DATA + 1, False),
+            (16384, 16384 + 6, True),
+            (2 * LONGEST_DATA, 2 * LONGEST_DATA, True),
+            (2 * LONGEST_DATA, 2 * LONGEST_DATA + 1, False),
+            (0, 0xFFFFFFFF, True),
+        ):
+            self.setUp()
+            self.front.handshakeCompleted()
+            self.front.dataReceived(REQUEST)
+            self.answer()
+            self.back.dataReceived(evolve(ACCEPTED, user=UserInformation(maximum, "1.2")).encode())
+            data = struct.pack(">BxIIBB", 4, length, length - 4, 1, 0)
+            self.front.dataReceived(data)
+            self.assertEqual(self.pacs.written.endswith(data), passes, (maximum, length))
+            self.assertEqual(self.pacs.aborted, not passes)
+            self.loseBoth()
+            told = [event.why for event in self.of(e.NotAdmitted)]
+            self.assertEqual([str(length) in why for why in told], [] if passes else [True])
+
+    def test_lengthIsTheSectionsBusiness(self) -> None:
+        """Without a gate bytes pass as they are, and nobody is cut off for them."""
+        self.join.terms = evolve(self.join.terms, gate=None)
+        self.associated()
+        data = struct.pack(">BxIIBB", 4, 0xFFFFFFFF, 0xFFFFFFFF - 4, 1, 0)
+        self.front.dataReceived(data)
+        self.assertTrue(self.pacs.written.endswith(data))
+        self.loseBoth()
 
     def test_unreadable(self) -> None:
         """What we cannot read could be a request that the PACS can: it reaches nobody either."""

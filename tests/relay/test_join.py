@@ -290,6 +290,21 @@ class ServerTests(JoinCase):
         self.assertLess(kinds.index(e.Opened), kinds.index(e.HandshakeFailed))
         self.assertEqual(self.closed().reason, e.Reason.HANDSHAKE)
 
+    def test_announced(self) -> None:
+        """What a load balancer took to announce the client counts for the limit and the age."""
+        caller = Caller("1", "192.0.2.1", 4711, via="198.51.100.5:9", waited=BUSY - 1)
+        join = Join(self.join.terms, caller, self.gone.append)
+        client = FakeTransport()
+        join.front.makeConnection(client)
+        client.firstBytes = b"\x16\x03"
+        self.clock.advance(1)
+        self.assertTrue(client.aborted)
+        join.front.connectionLost(Failure(ConnectionDone()))
+        (closed,) = self.of(e.Closed)
+        self.assertEqual(closed.reason, e.Reason.HANDSHAKE_TIMEOUT)
+        self.assertEqual((closed.seconds, closed.via), (BUSY, "198.51.100.5:9"))
+        self.lose(self.front)
+
     def test_handshakeTakesTooLong(self) -> None:
         """The whole handshake has one limit."""
         self.client.firstBytes = b"\x16\x03"

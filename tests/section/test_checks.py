@@ -264,7 +264,7 @@ class WayTests(SectionCase):
         """Where the PACS expects a PROXY header it gets one, which says that we are nobody else."""
         for version in (1, 2):
             pacs = self.pacs()
-            await self.ask(pacs, 200, protocol=Preface.PROXY, proxyVersion=version)
+            await self.ask(pacs, 200, proxySend=version)
             found = Decoder().feed(pacs.received)
             assert found is not None
             hop, rest = found

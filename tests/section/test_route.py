@@ -147,7 +147,7 @@ class PrefaceTests(RouteCase):
 
     async def test_proxyLine(self) -> None:
         """The PACS is told who the client is and which port it called."""
-        self.section(protocol=Preface.PROXY)
+        self.section(proxySend=1)
         client = await self.client()
         port = client.transport.getHost().port
         expected = f"PROXY TCP4 127.0.0.1 127.0.0.1 {port} {self.port}\r\nhello".encode()
@@ -157,7 +157,7 @@ class PrefaceTests(RouteCase):
 
     async def test_proxyVersion2(self) -> None:
         """Version 2 also tells of the client's TLS and its certificate."""
-        self.section(protocol=Preface.PROXY, proxyVersion=2, **self.verifying())
+        self.section(proxySend=2, **self.verifying())
         client = await self.client(pair=m.client())
         client.transport.write(b"hello")
         while not self.store.received.endswith(b"hello"):
@@ -175,14 +175,14 @@ class PrefaceTests(RouteCase):
 
     async def test_silentClient(self) -> None:
         """It is told at once, also of a client that waits for the PACS to speak."""
-        self.section(protocol=Preface.PROXY)
+        self.section(proxySend=1)
         await self.client()
         await self.store.upTo(10)
         self.assertTrue(bytes(self.store.received).startswith(b"PROXY TCP4 "))
 
     async def test_notWhenRedirected(self) -> None:
         """Those who are sent elsewhere are not announced there."""
-        self.section(protocol=Preface.PROXY, **self.verifying())
+        self.section(proxySend=1, **self.verifying())
         await self.arrives(self.elsewhere, await self.client())
         self.assertEqual(bytes(self.elsewhere.received), b"hello")
 

@@ -82,7 +82,7 @@ class ExpressionTests(SynchronousTestCase):
         self.assertLessEqual(
             {
                 *("Down", "PACSDown", "CertificateExpiresSoon", "HandshakesFail"),
-                *("AssociationsFail", "Late", "ReloadRefused"),
+                *("AssociationsFail", "Late", "ReloadRefused", "CertificateStale"),
             },
             told,
         )

@@ -92,6 +92,19 @@ class SectionTests(LedgerCase):
         assert certificate is not None
         self.assertEqual(certificate.daysLeft, 7)
 
+    def test_stale(self) -> None:
+        """Why files cannot be used is kept until they can, or a reload has read them."""
+        refused = e.FilesRefused(STORE, ("a.conf:7: error: x", "a.conf:8: error: y"))
+        for mended in (
+            e.FilesChanged(STORE, (), "CN=x", "1A"),
+            e.Ready(STORE, "0.0.0.0:2761", PACS, "CN=x", 9),
+        ):
+            self.hospital.tell(refused)
+            self.assertEqual(self.section().stale, "a.conf:7: error: x")
+            self.assertEqual(self.section(WORKLIST).stale, "")
+            self.hospital.tell(mended)
+            self.assertEqual(self.section().stale, "")
+
     def test_noCertificate(self) -> None:
         """A section without one shows none."""
         self.hospital.tell(e.Ready(STORE, "127.0.0.1:104", "cloud.example:2762", "", None))
@@ -325,6 +338,7 @@ class RefusalTests(LedgerCase):
         connection = self.hospital.open(client="198.51.100.9:7")
         who = (STORE, connection, PACS, "SONO_1", "PACS")
         self.hospital.tell(
+            e.Unannounced(STORE, "99", "198.51.100.5:1", "sends no proper PROXY header", "have it"),
             e.NotAdmitted(STORE, connection, "its subject is not on the list"),
             e.AssociationRefused(*who, "SONO_1 may not call", "add it", enforced=False),
             e.AssociationRejected(*who, 1, 1, 7, "called AE title not recognized"),
@@ -344,6 +358,7 @@ class RefusalTests(LedgerCase):
                         1,
                     ),
                     ("admission", "198.51.100.9:7", "its subject is not on the list", 1),
+                    ("admission", "198.51.100.5:1", "sends no proper PROXY header", 1),
                 ],
             ],
         )

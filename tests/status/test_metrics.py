@@ -186,6 +186,15 @@ class GaugeTests(MetricsCase):
         self.hospital.clock.advance(212.5 * DAY)
         self.assertEqual(self.value(t.DAYS_LEFT, section=STORE), -0.5)
 
+    def test_stale(self) -> None:
+        """Files that cannot be used show at their section, until they can."""
+        self.assertEqual(self.value(t.STALE, section=STORE), 0)
+        self.hospital.tell(e.FilesRefused(STORE, ("a.conf:7: error: x",)))
+        self.assertEqual(self.value(t.STALE, section=STORE), 1)
+        self.assertEqual(self.value(t.STALE, section=WORKLIST), 0)
+        self.hospital.tell(e.FilesChanged(STORE, ("/x",), "CN=x", "1A"))
+        self.assertEqual(self.value(t.STALE, section=STORE), 0)
+
     def test_process(self) -> None:
         """Reloads, workers, readiness, defects and what cannot be written."""
         self.assertEqual(self.value(t.LAST_RELOAD), 1)
@@ -332,6 +341,13 @@ class LagTests(SynchronousTestCase):
         self.assertEqual(lag.worst(100), 2.0)
         self.assertEqual(lag.worst(100, 30), 0.1)
         self.assertEqual(Lag().worst(0), 0.0)
+
+    def test_setBack(self) -> None:
+        """What was before the clock was set back is forgotten."""
+        lag = Lag()
+        lag.add(5000, 9.0)
+        lag.add(1400, 0.1)
+        self.assertEqual(lag.worst(1400), 0.1)
 
 
 @pytest.mark.real

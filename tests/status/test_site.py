@@ -134,6 +134,16 @@ class SiteTests(SynchronousTestCase):
             self.clock.advance(1)
         self.assertTrue(self.transport.aborted)
 
+    def test_unheard(self) -> None:
+        """One that takes no notice is cut, and leaves no timer behind either."""
+        for line in (b"GET / HTTP/1.1\r\n", b"X: 1\r\n"):
+            self.clock.advance(IDLE - 1)
+            self.channel.dataReceived(line)
+        self.clock.pump([IDLE, LIFETIME - 3 * IDLE + 2])
+        self.assertTrue(self.transport.aborted)
+        self.lose(self.channel)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_many(self) -> None:
         """The site knows when it is full, and when it no longer is."""
         channels: list[Channel] = [self.connect(Abortable()) for _ in range(MOST - 1)]

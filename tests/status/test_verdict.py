@@ -64,6 +64,13 @@ class VerdictTests(SynchronousTestCase):
             (Level.TROUBLE, f"[{STORE}] shows a certificate that expired 2 days ago"),
         )
 
+    def test_stale(self) -> None:
+        """Files that cannot be used ask for attention, with what is wrong."""
+        self.hospital.tell(e.FilesRefused(STORE, ("a.conf:7: error: x; do y",)))
+        what = f"[{STORE}] goes on with the files from before, since new ones are not good"
+        self.assertEqual(self.told(), [(Level.ATTENTION, what)])
+        self.assertEqual(self.hospital.ledger.read().troubles[0].advice, "a.conf:7: error: x; do y")
+
     def test_process(self) -> None:
         """Reloads that were refused, missing workers, defects and lateness are told."""
         self.hospital.tell(

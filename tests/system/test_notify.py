@@ -59,6 +59,14 @@ class NotifyTests(SynchronousTestCase):
         self.assertIn("refused", said[4][1])
         self.assertIn("3 connection(s)", said[5][1])
 
+    def test_handedOver(self) -> None:
+        """It names the process that serves now, and leaves the word to it."""
+        notifier = self.notifier()
+        notifier(e.Accepting())
+        notifier(e.HandedOver(4711, 3))
+        notifier(e.Stopping("SIGTERM", 3))
+        self.assertEqual([lines[0] for lines in self.said()], ["READY=1", "MAINPID=4711"])
+
     def test_watchdog(self) -> None:
         """The watchdog hears of us twice in its period, until we stop."""
         notifier = self.notifier(WATCHDOG_USEC="10000000", WATCHDOG_PID=str(os.getpid()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,6 +100,15 @@ class WireTests(SynchronousTestCase):
             reactor.iterate(0)
             heard = sorted(len(hearer.heard) for _, hearer, _ in wires)
             self.assertEqual(heard, [1, 2], kind)
+
+
+    def test_clock(self) -> None:
+        """Its time is one that nobody can set: a timer is not due because the clock was."""
+        reactor = self.made(Reactor)
+        self.assertApproximates(reactor.seconds(), monotonic(), 60)
+        call = reactor.callLater(3600, lambda: None)
+        self.assertApproximates(call.getTime(), monotonic() + 3600, 60)
+        call.cancel()
 
 
 class InstallTests(SynchronousTestCase):

@@ -158,6 +158,21 @@ class TerminalTests(Encrypted):
         self.write("key.pem", pem)
         self.assertIsNotNone(self.opened(tls, passphrases)[0].pair)
 
+    def test_otherPassphraseUnasked(self) -> None:
+        """Without anybody to ask, what was typed is kept for a key that may be put back."""
+        passphrases = Passphrases(Person("s3cret"))
+        tls = self.config()
+        self.opened(tls, passphrases)
+        passphrases.silence()
+        pem = m.server().key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"n3w")
+        )
+        self.write("key.pem", pem)
+        _, (problem,) = self.opened(tls, passphrases)
+        self.assertIn(f"typed at the start does not open {tls.key}", problem.found)
+        self.assertNotIn("s3cret", str(problem))
+        self.assertIsNotNone(self.opened(self.config(), passphrases)[0].pair)
+
     def test_otherProcess(self) -> None:
         """A worker learns what was typed, and asks nobody."""
         here, there = Passphrases(), Passphrases()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.config.model import TLSConfig, TLSVersion
+from appliance.relay.proxyline import Hop, header, line
 from appliance.tls.certificate import Certificate, KeyPair
 from appliance.tls.context import DEFAULT_CIPHERS
 from appliance.tls.issue import KeyType, authority, certificatePEM, issued, newKey, selfSigned
@@ -106,6 +107,13 @@ class PlainTests(SynchronousTestCase):
         """Browsers and proxies are recognised."""
         for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"CONNECT pacs:443 HTTP/1.1\r\n\r\n"):
             self.assertIs(self.said(data).kind, RefusalKind.HTTP)
+
+    def test_proxyHeader(self) -> None:
+        """A PROXY header of either version is told, with the option for it."""
+        for data in (line(Hop()), header(Hop())):
+            refusal = explain(("wrong version number",), data, SERVER, DEFAULT_CIPHERS)
+            self.assertIs(refusal.kind, RefusalKind.PROXY_HEADER)
+            self.assertIn("proxyProtocolAccept = yes", refusal.advice)
 
     def test_other(self) -> None:
         """Anything else is named as such; what it said is never shown, for it may be anything."""

@@ -11,6 +11,7 @@ from appliance.config.model.addresses import (
     UnixAddress,
 )
 from appliance.config.model.console import RUNTIME_CONTROL, ConsoleConfig
+from appliance.config.model.limits import BanRule, LimitsConfig, RateLimit
 from appliance.config.model.problems import (
     NOWHERE,
     About,
@@ -56,6 +57,7 @@ __all__ = [
     "About",
     "Address",
     "AuditConfig",
+    "BanRule",
     "CertificateRule",
     "Config",
     "ConfigError",
@@ -69,12 +71,14 @@ __all__ = [
     "HealthConfig",
     "InetAddress",
     "KeyPermissions",
+    "LimitsConfig",
     "LogId",
     "NameRule",
     "OCSPConfig",
     "Preface",
     "Problem",
     "Profile",
+    "RateLimit",
     "RouteRule",
     "Said",
     "SectionConfig",

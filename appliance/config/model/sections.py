@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from appliance.config.model.addresses import Address, SocketOption
+from appliance.config.model.limits import LimitsConfig
 from appliance.config.model.problems import Where
 from appliance.config.model.trust import NameRule, TLSConfig
 
@@ -148,6 +149,10 @@ class SectionConfig:
     of their certificate. C{transparent} keeps the client's address towards the backend. C{setuid}
     and C{setgid} own the unix socket that is listened at. C{callingAET} and C{calledAET} name us
     and the PACS in our own echoes.
+
+    C{proxySend} is the version of the PROXY header that backends hear first, 0 for none. With
+    C{proxyAccept} connections from the networks C{proxyFrom}, or from everywhere where it is empty,
+    begin with such a header.
     """
 
     name: str
@@ -169,7 +174,9 @@ class SectionConfig:
     exec: str | None = None
     execArgs: tuple[str, ...] = ()
     protocol: Preface | None = None
-    proxyVersion: int = 1
+    proxySend: int = 0
+    proxyAccept: bool = False
+    proxyFrom: tuple[str, ...] = ()
     proxyRequest: ConnectConfig | None = None
     transparent: bool = False
     reset: bool = True
@@ -179,3 +186,4 @@ class SectionConfig:
     calledAET: str | None = None
     dicom: DicomConfig = DicomConfig()
     health: HealthConfig = HealthConfig()
+    limits: LimitsConfig = field(factory=LimitsConfig)

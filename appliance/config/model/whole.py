@@ -43,8 +43,9 @@ class GlobalConfig:
     """What stands before the first section and concerns the process.
 
     C{None} means that the file does not say. C{workers} 0 is one for each processor. C{output} is
-    absolute. C{foreground} is C{"yes"},
-    C{"quiet"} or C{"no"}.
+    absolute. C{foreground} is C{"yes"}, C{"quiet"} or C{"no"}, C{logFormat} C{"stunnel"} or
+    C{"json"}. C{drainDelay} and C{drainTimeout}
+    are in seconds.
     """
 
     debug: int = 5
@@ -52,6 +53,7 @@ class GlobalConfig:
     output: str | None = None
     appendLog: bool = True
     syslog: bool | None = None
+    logFormat: str = "stunnel"
     foreground: str | None = None
     pid: str | None = None
     setuid: str | None = None
@@ -59,6 +61,8 @@ class GlobalConfig:
     chroot: str | None = None
     service: str = "butterfly-tls"
     workers: int = 1
+    drainDelay: int = 0
+    drainTimeout: int = 60
     stateDirectory: str | None = None
     journal: str | None = None
     audit: AuditConfig | None = None
@@ -71,6 +75,8 @@ class GlobalConfig:
 class Config:
     """A whole, valid configuration. C{files} are all the files that were read for it.
 
+    C{overlay} is the file that was laid over the one at C{path}, if any.
+
     C{inetd} is there when the file has no section, for one connection on standard input: a section
     without C{accept}.
     """
@@ -81,3 +87,4 @@ class Config:
     files: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = field(default=())
     inetd: SectionConfig | None = None
+    overlay: str | None = None

@@ -11,6 +11,7 @@ from twisted.conch.ssh.keys import Key
 
 from appliance.console.desk import Desk
 from appliance.console.gate import REST, Gate
+from appliance.console.guests import Guests
 from appliance.console.ssh.connection import Connection, Face, Person, Session
 from appliance.console.ssh.keys import HOST_KEY, Authorized
 from appliance.console.ssh.login import Login
@@ -53,7 +54,7 @@ class ConsoleFactory(SSHFactory):
         self._authorized = authorized
         self._python = python
         self._gate = Gate(reactor.seconds)
-        self._clients: set[Transport] = set()
+        self.guests: Guests[Transport] = Guests()
         self._full = False
 
     def getService(self, transport: Any, service: bytes) -> Callable[[], Any] | None:
@@ -68,19 +69,19 @@ class ConsoleFactory(SSHFactory):
         """Let C{client} try; one that is not let in is told of once, not each time."""
         if not self._gate.admits(hostOf(client.address)):
             return False
-        if len(self._clients) >= MOST:
+        if len(self.guests) >= MOST:
             if not self._full:
                 self._full = True
                 self.refused(client.address, f"{MOST} others are here")
             return False
-        self._clients.add(client)
+        self.guests.add(client)
         return True
 
     def leave(self, client: Transport) -> None:
         """C{client} is gone."""
-        if client not in self._clients:
+        if client not in self.guests:
             return
-        self._clients.discard(client)
+        self.guests.discard(client)
         self._full = False
         if client.refusal and not client.silent:
             self.refused(client.address, client.refusal)
@@ -109,7 +110,7 @@ class ConsoleFactory(SSHFactory):
 
     def endAll(self) -> None:
         """Let everybody go."""
-        for client in tuple(self._clients):
+        for client in self.guests:
             client.transport.abortConnection()
 
     # --- sessions --------------------------------------------------------------------------

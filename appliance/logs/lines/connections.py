@@ -19,9 +19,8 @@ def _closed(event: e.Closed) -> str:
 
 
 def _summary(event: e.Closed) -> str:
-    parts = [
-        f"Service [{event.section}] connection from {event.client} ended: {event.reason.value}"
-    ]
+    who = event.client if event.via is None else f"{event.client} via {event.via}"
+    parts = [f"Service [{event.section}] connection from {who} ended: {event.reason.value}"]
     if event.backend is not None:
         parts.append(f"backend {event.backend}")
     if event.peer is not None:
@@ -58,6 +57,18 @@ ENTRIES: tuple[Entry, ...] = (
         7,
         "Service [{e.section}] accepted (FD={e.descriptor}) from {e.client}",
         "The kernel accepted a connection.",
+    ),
+    Entry(
+        e.Announced,
+        6,
+        "Service [{e.section}] {e.via} announces {e.client}, who called {e.called}",
+        "A load balancer says for whom it connects (proxyProtocolAccept).",
+    ),
+    Entry(
+        e.Unannounced,
+        4,
+        "Service [{e.section}] refused {e.remote}: {e.found}; {e.advice}",
+        "Who must say for whom it connects did not (proxyProtocolAccept).",
     ),
     Entry(
         e.Opened,
@@ -143,8 +154,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         e.Declined,
         5,
-        "Service [{e.section}] rejected the association request: temporary congestion, since no "
-        "backend can be connected",
+        "Service [{e.section}] rejected the association request: {e.why}",
         "A DICOM client hears an A-ASSOCIATE-RJ, so that it shows a reason and tries again.",
     ),
     Entry(e.Ended, 6, _ended, "One direction came to its end."),

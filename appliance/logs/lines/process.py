@@ -5,6 +5,11 @@ from __future__ import annotations
 from appliance import events as e
 from appliance.logs.entry import Entry
 
+
+def _upTo(seconds: float | None) -> str:
+    return "" if seconds is None else f" up to {seconds:.0f} s"
+
+
 ENTRIES: tuple[Entry, ...] = (
     Entry(e.Starting, 5, "butterfly-tls {e.version} on {e.platform} platform", "The start."),
     Entry(e.Starting, 5, "Running with {e.openssl}", "The start: which OpenSSL is used."),
@@ -101,6 +106,36 @@ ENTRIES: tuple[Entry, ...] = (
         6,
         "Terminating {e.connections} connection(s)",
         "How many connections are ended by the stop.",
+    ),
+    Entry(
+        e.Draining,
+        5,
+        lambda event: (
+            f"Waiting{_upTo(event.seconds)} for {event.connections} connection(s) to end by "
+            "themselves; a second signal ends them at once"
+        ),
+        "At a stop, when connections are still open: none are accepted any more.",
+        lambda event: bool(event.connections) and event.seconds != 0,
+    ),
+    Entry(
+        e.DrainExpired,
+        4,
+        "{e.connections} connection(s) did not end by themselves and are ended now",
+        "At a stop, when drainTimeout is over or a second signal came.",
+        lambda event: bool(event.connections),
+    ),
+    Entry(
+        e.HandedOver,
+        5,
+        "Process {e.pid} serves now; {e.connections} connection(s) end here by themselves",
+        "After butterfly-tls upgrade, from the process that was there before.",
+    ),
+    Entry(
+        e.HandOverFailed,
+        3,
+        lambda event: f"{event.why}\nUpgrade failed: this process goes on as before",
+        "After butterfly-tls upgrade, when no other process could take over.",
+        many=True,
     ),
     Entry(
         e.WorkerStarted,

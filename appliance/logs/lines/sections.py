@@ -13,11 +13,47 @@ def _ready(event: e.Ready) -> str:
     return text
 
 
+def _repeated(level: int) -> Entry:
+    return Entry(
+        e.Repeated,
+        level,
+        "Service [{e.section}] {e.client}: {e.count:,} more time(s) in the last {e.seconds:.0f} s: "
+        "{e.why}",
+        "Once a minute, instead of all lines of connections that fail in the same way.",
+        lambda event: event.level == level,
+    )
+
+
+def _changed(event: e.FilesChanged) -> str:
+    what = f"has taken up what has changed on the disk: {', '.join(event.files)}"
+    text = f"Service [{event.section}] {what if event.files else 'can use its files again'}"
+    if event.certificate:
+        text += f" (certificate {event.certificate}, serial number {event.serial})"
+    return text
+
+
 ENTRIES: tuple[Entry, ...] = (
     Entry(e.Initializing, 6, "Initializing service [{e.section}]", "A section's files are read."),
     Entry(e.CertificateLoaded, 6, "Certificate loaded from: {e.path}", "A certificate was read."),
     Entry(e.KeyLoaded, 6, "Private key loaded from: {e.path}", "A private key was read."),
     Entry(e.KeyMatched, 7, "Private key check succeeded", "The key belongs to the certificate."),
+    Entry(
+        e.FilesChanged,
+        5,
+        _changed,
+        "Certificates, keys or other files have changed on the disk; new connections are served "
+        "with them.",
+    ),
+    Entry(
+        e.FilesRefused,
+        4,
+        lambda event: "\n".join(
+            f"Service [{event.section}] goes on with the files from before: {problem}"
+            for problem in event.problems
+        ),
+        "Files have changed on the disk, and a section cannot use them. Once for each cause.",
+        many=True,
+    ),
     Entry(
         e.BindFailed,
         5,
@@ -66,6 +102,7 @@ ENTRIES: tuple[Entry, ...] = (
         "sent no byte: probes of a load balancer or a scanner",
         "Once an hour and at the stop, instead of a line for each.",
     ),
+    *map(_repeated, (3, 4, 5)),
     Entry(
         e.ChildEnded,
         6,

@@ -1,0 +1,1 @@
+"""What limits are made of: buckets, networks, bans. Pure: whoever asks tells the time."""
