@@ -92,7 +92,7 @@ class Daemon(Appliance):
                 process.status,
                 ownerOf(process),
                 self.readiness,
-                self.heritage,
+                self.addresses.heritage,
             )
             status(starting())
             self.ledger = status.ledger
@@ -146,7 +146,7 @@ class Daemon(Appliance):
         self._inherit()
         self.tellReady()
         self._events.publish(Accepting())
-        self.heritage.serving(os.getpid())
+        self.addresses.heritage.serving(os.getpid())
 
     def reload(self) -> None:
         """Read the configuration again; a bad one changes nothing and is told."""
@@ -233,9 +233,9 @@ class Daemon(Appliance):
 
     def _inherit(self) -> None:
         """Take up what a predecessor has left, beside the sockets that are in use already."""
-        for address in self.heritage.leave():
+        for address in self.addresses.heritage.leave():
             self._events.publish(Warned(UNUSED.format(address)))
-        will = self.heritage.will or Will()
+        will = self.addresses.heritage.will or Will()
         self.number = will.number
         names = {str(section.name) for section in self.sections}
         for name, target in will.drained:

@@ -7,7 +7,6 @@ configuration file and writes no log.
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -21,21 +20,17 @@ from appliance.backend.board import Summary
 from appliance.config.model import (
     Config,
     ConfigError,
-    InetAddress,
     Problem,
     SectionConfig,
     Severity,
     SocketOption,
-    SocketRole,
     Where,
 )
-from appliance.config.stunnelwords import bindingSaid
 from appliance.events import (
     Active,
     ActiveListed,
     ActiveListing,
     Announced,
-    BindFailed,
     CertificateLoaded,
     Closed,
     Configured,
@@ -52,20 +47,14 @@ from appliance.events import (
 from appliance.health.learnt import Learnt
 from appliance.limits.networks import clientIn
 from appliance.section import Section, Settings, settingsFor
+from appliance.section.addresses import Addresses, Found
 from appliance.section.census import Census
 from appliance.section.renewal import Renewal
 from appliance.section.settings import destinations
 from appliance.system.descriptors import capacity, needed
-from appliance.system.heritage import NOTHING
-from appliance.system.sockets import Listener, ListenError, listen, places, refused, retune
+from appliance.system.sockets import Listener, refused
 from appliance.system.workers import Count, Crew
 from appliance.tls.passphrase import Passphrases
-
-_NO_IPV6 = (errno.EADDRINUSE, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-"""Why "::" may be missing where a bare port was asked for: IPv4 alone will do then."""
-
-Place = tuple[socket.AddressFamily, Any]
-"""Where a socket listens: the family and what C{bind} takes."""
 
 
 @frozen
@@ -74,15 +63,14 @@ class Prepared:
 
     config: Config
     settings: tuple[Settings, ...]
-    places: tuple[dict[Place, Listener], ...]
+    places: tuple[Found, ...]
 
 
 class Appliance(MultiService):
     """All sections. C{reactor} is what they run on, C{events} is told all that happens.
 
     A worker's sections do not listen (C{listens} false) and live on what L{take} gives them. With
-    a C{crew} the sections listen and hand on what they accept. Where not C{needsEveryAddress}, one
-    address is enough for a section to start.
+    a C{crew} the sections listen and hand on what they accept.
     """
 
     def __init__(
@@ -92,9 +80,7 @@ class Appliance(MultiService):
         self.config: Config | None = None
         self.passphrases = Passphrases()
         self.learnt = Learnt(events)
-        self.needsEveryAddress = True
-        self.heritage = NOTHING
-        """The open sockets of a predecessor, if there was one."""
+        self.addresses = Addresses(events)
         self._reactor = reactor
         self._events = events
         self._listens = listens
@@ -103,7 +89,6 @@ class Appliance(MultiService):
         """What the next connection will be called."""
         self._ids = self._numbers()
         self._byName: Mapping[str, Section] = {}
-        self._places: dict[str, dict[Place, Listener]] = {}
         self._leaving: list[Section] = []
         self._eachMayHave = capacity(0)
         self.census = Census(self._capacity)
@@ -142,19 +127,17 @@ class Appliance(MultiService):
     def _prepare(self, config: Config) -> Prepared:
         problems: list[Problem] = []
         settings = tuple(self._settings(section, problems) for section in config.sections)
-        opened: list[Listener] = []
-        wanted: list[dict[Place, Listener]] = []
+        places: tuple[Found, ...] = ({},) * len(config.sections)
         # Sockets last: a start that a certificate stops must not have bound anything.
-        if not any(problem.fatal for problem in problems):
-            wanted = [self._listeners(section, problems, opened) for section in config.sections]
+        if self._listens and not any(problem.fatal for problem in problems):
+            places = self.addresses.open(config.sections, problems)
             problems += self._tooFew(config)
         if any(problem.fatal for problem in problems):
-            for listener in opened:
-                listener.giveBack()
+            self.addresses.giveBack()
             raise ConfigError((*config.warnings, *problems))
         for problem in (*config.warnings, *problems):
             self._events.publish(Warned(str(problem)))
-        return Prepared(config, tuple(s for s in settings if s is not None), tuple(wanted))
+        return Prepared(config, tuple(s for s in settings if s is not None), places)
 
     def _settings(self, config: SectionConfig, problems: list[Problem]) -> Settings | None:
         name = config.name
@@ -169,47 +152,13 @@ class Appliance(MultiService):
             self._events.publish(KeyMatched(name))
         return settings
 
-    def _listeners(
-        self, config: SectionConfig, problems: list[Problem], opened: list[Listener]
-    ) -> dict[Place, Listener]:
-        """The section's listeners: those that any section has already, and new ones."""
-        if not self._listens:
-            return {}
-        have = {place: x for places in self._places.values() for place, x in places.items()}
-        options = _listening(config)
-        found: dict[Place, Listener] = {}
-        failures: list[tuple[str, ListenError]] = []
-        for address in config.accept:
-            try:
-                wanted = places(address)
-            except ListenError as error:
-                failures.append((str(address), error))
-                continue
-            for place in wanted:
-                if place in have:
-                    found[place] = have[place]
-                    continue
-                try:
-                    owner = (config.setuid, config.setgid)
-                    listener = found[place] = listen(*place, options, owner, self.heritage)
-                    opened.append(listener)
-                except ListenError as error:
-                    self._events.publish(BindFailed(config.name, _placeText(place), str(error)))
-                    bare = isinstance(address, InetAddress) and not address.host
-                    spare = bare and place[0] is socket.AF_INET6
-                    if not (spare and error.code in _NO_IPV6):
-                        failures.append((_placeText(place), error))
-        if self.needsEveryAddress or not found:
-            problems += [_bindProblem(config, text, failure) for text, failure in failures]
-        return found
-
     def _tooFew(self, config: Config) -> Iterator[Problem]:
         """A warning where limits are higher than what the descriptors of the process allow."""
         asked = sum(each.limits.connections or 0 for each in config.sections if each.accept)
         workers = 1 if self._crew is None else self._crew.count
         fixed = _fixed(config)
         have = capacity(fixed) * workers
-        if self._listens and asked > have:
+        if asked > have:
             yield Problem(
                 Severity.WARNING,
                 Where(config.path),
@@ -222,8 +171,8 @@ class Appliance(MultiService):
     def _commit(self, prepared: Prepared) -> None:
         names = {settings.config.name for settings in prepared.settings}
         kept = [listener for found in prepared.places for listener in found.values()]
-        old = [listener for found in self._places.values() for listener in found.values()]
-        self._retune(prepared)
+        for text in self.addresses.retune(prepared.config.sections, prepared.places):
+            self._events.publish(Warned(text))
         running = {str(section.name): section for section in self.sections}
         for section in running.values():
             if section.name not in names:
@@ -246,15 +195,9 @@ class Appliance(MultiService):
             else:
                 known.use(settings)
                 known.listenAt(found.values())
-        for listener in old:
-            if listener not in kept:
-                listener.close()
+        self.addresses.settle(prepared.config.sections, prepared.places)
         self._byName = {str(section.name): section for section in self.sections}
         self._share()
-        self._places = {
-            settings.config.name: found
-            for settings, found in zip(prepared.settings, prepared.places, strict=True)
-        }
         self.config = prepared.config
         self._eachMayHave = capacity(_fixed(prepared.config))
         self.renewal.jailed = prepared.config.process.chroot is not None
@@ -280,19 +223,6 @@ class Appliance(MultiService):
         self._share()
         if self._crew is not None:
             self._crew.renew()
-
-    def _retune(self, prepared: Prepared) -> None:
-        """Let the sockets that stay have the options that the file has now."""
-        before = {
-            place: _listening(section)
-            for section in (() if self.config is None else self.config.sections)
-            for place in self._places.get(section.name, ())
-        }
-        for settings, found in zip(prepared.settings, prepared.places, strict=True):
-            for place in found.keys() & before.keys():
-                after = _listening(settings.config)
-                for text in retune(found[place], before[place], after):
-                    self._events.publish(Warned(f"[{settings.config.name}] {text}"))
 
     def _dismiss(self, section: Section, kept: list[Listener]) -> None:
         """Let a section go: it stops accepting at once, and its connections end by themselves."""
@@ -462,19 +392,9 @@ class Appliance(MultiService):
         self._events.publish(ActiveListed(len(counts)))
 
 
-def _listening(config: SectionConfig) -> tuple[SocketOption, ...]:
-    """The options of the sockets that a section listens at."""
-    return tuple(o for o in config.socketOptions if o.role is SocketRole.ACCEPT)
-
-
 def _fixed(config: Config) -> int:
     """Descriptors for what C{config} names: sockets of both families, and checks of backends."""
     return sum(2 * len(each.accept) + len(destinations(each)) for each in config.sections)
-
-
-def _placeText(place: Place) -> str:
-    where = place[1]
-    return where if isinstance(where, str) else f"{where[0]}:{where[1]}"
 
 
 def _optionProblem(config: SectionConfig, option: SocketOption, error: str) -> Problem:
@@ -485,22 +405,4 @@ def _optionProblem(config: SectionConfig, option: SocketOption, error: str) -> P
         advice="see socket(7) and tcp(7) for the values that it takes",
         section=config.name,
         option="socket",
-    )
-
-
-def _bindProblem(config: SectionConfig, text: str, error: ListenError) -> Problem:
-    advice = {
-        13: "ports below 1024 need root or CAP_NET_BIND_SERVICE (setcap, or systemd's "
-        "AmbientCapabilities); or use a port above 1023",
-        98: f"see who has it: ss -ltnp 'sport = :{text.rpartition(':')[2]}'",
-        99: "this machine has no such address: see 'ip address'",
-    }.get(error.code, "")
-    return Problem(
-        Severity.ERROR,
-        config.where,
-        f"cannot listen at {text}: {error}",
-        advice=advice,
-        section=config.name,
-        option="accept",
-        said=bindingSaid(config.name),
     )

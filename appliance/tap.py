@@ -151,7 +151,7 @@ def makeService(options: Options) -> Hosted:
         daemon.emptiesPidFile = bool(config.process.pid) and (
             parent.get("pidfile") == config.process.pid
         )
-        daemon.heritage = left
+        daemon.addresses.heritage = left
         daemon.passphrases.learn({} if left.will is None else left.will.passphrases)
         daemon.adopt(config)
         events.publish(starting())

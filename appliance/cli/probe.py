@@ -28,6 +28,11 @@ PATIENCE: Final = 10.0
 """Seconds that the answer may take."""
 
 
+PROCESS: Final = "process"
+BACKENDS: Final = "backends"
+"""What C{--ready} looks at."""
+
+
 class State(IntEnum):
     """What a plugin says, by its exit status."""
 
@@ -72,8 +77,16 @@ def addArguments(parser: argparse.ArgumentParser) -> None:
     add("--no-backends", action="store_true", help="leave out how the backends are")
     add(
         "--ready",
+        nargs="?",
+        const=PROCESS,
+        choices=(PROCESS, BACKENDS),
+        help="only say whether new connections are welcome, OK or CRITICAL; with 'backends' also "
+        "whether each section has one that is not down",
+    )
+    add(
+        "--until-idle",
         action="store_true",
-        help="only say whether new connections are welcome: OK, or CRITICAL",
+        help="with --ready: what is drained or about to stop is ready while connections are open",
     )
     addSocket(parser)
 
@@ -96,8 +109,10 @@ def run(arguments: argparse.Namespace) -> int:
     if missing:
         return _say(State.UNKNOWN, [f"there is no section {name!r}" for name in missing])
     wanted = [each for each in data["sections"] if each["name"] in (arguments.section or known)]
-    if arguments.ready:
-        found = list(unready(data, wanted))
+    if arguments.ready is not None:
+        open_ = sum(section["connections"] for section in wanted)
+        lets = arguments.until_idle and open_ > 0
+        found = list(unready(data, wanted, arguments.ready == BACKENDS, lets))
     else:
         found = list(findings(data, wanted, arguments.warning_days, not arguments.no_backends))
     found.sort(key=lambda finding: -finding.state)
@@ -136,18 +151,27 @@ def findings(
             yield from _backends(section)
 
 
-def unready(data: Mapping[str, Any], sections: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
-    """Why new connections are not welcome, as L{appliance.status.readiness} judges it."""
-    if data["state"] != "serving":
-        yield Finding(State.CRITICAL, f"it is {data['state']}")
+def unready(
+    data: Mapping[str, Any], sections: Sequence[Mapping[str, Any]], backends: bool, leaving: bool
+) -> Iterator[Finding]:
+    """Why new connections are not welcome, as L{appliance.status.readiness} judges it.
+
+    Whoever lets what is C{leaving} have its time takes it for ready.
+    """
+    state = data["state"]
+    if state != "serving" and not (leaving and state != "starting"):
+        yield Finding(State.CRITICAL, f"it is {state}")
     for section in sections:
         name, certificate = section["name"], section["certificate"]
+        known = [each["health"] for each in section["backends"]]
         if not section["serving"]:
             yield Finding(State.CRITICAL, f"[{name}] does not listen")
-        elif section["draining"]:
+        elif section["draining"] and not leaving:
             yield Finding(State.CRITICAL, f"[{name}] is draining")
         if certificate is not None and certificate["daysLeft"] < 0:
             yield Finding(State.CRITICAL, f"[{name}] shows an expired certificate")
+        if backends and known and all(health == "down" for health in known):
+            yield Finding(State.CRITICAL, f"[{name}] has no PACS")
 
 
 def _process(data: Mapping[str, Any]) -> Iterator[Finding]:

@@ -142,7 +142,7 @@ class Start:
         user = None if process.setuid is None else userNumber(process.setuid)
         group = None if process.setgid is None else groupNumber(process.setgid)
         server = self._makeServer(source, config)
-        server.needsEveryAddress = False
+        server.addresses.needsAll = False
         server.begin(config)
         self._server = server
         server.record(config, (user, group))

@@ -152,7 +152,7 @@ def preface(section: SectionConfig, settings: Settings) -> Iterator[Problem]:
         yield place.error(
             "proxy tells the PACS where clients come from, and with client = yes there is none",
             "client = no",
-            'write "proxyProtocolSend = v1" for a TLS server that is to hear it, or remove the line',
+            'write "proxyProtocolSend = v1" where a TLS server is to hear it, or remove it',
             says="The configured protocol is not supported in the client mode",
         )
     elif section.protocol is Preface.PROXY and settings.last(protocol.PROXY_SEND) == 0:

@@ -182,7 +182,7 @@ def attach(
     operator = DaemonOperator(daemon, events, log, ledger.read, reactor)
     names = {"appliance": daemon, "operator": operator, "events": events, "reactor": reactor}
     console = consoleFor(
-        reactor, config, Desk(operator, events), environment, names, daemon.heritage
+        reactor, config, Desk(operator, events), environment, names, daemon.addresses.heritage
     )
     console.setServiceParent(daemon)
 

@@ -40,7 +40,7 @@ class Settings:
     authorities: tuple[x509.Certificate, ...] = ()
     staple: Staple | None = None
     material: Material = field(factory=Material, repr=False)
-    footprint: Footprint = Footprint()
+    footprint: Footprint = field(factory=Footprint)
 
 
 def settingsFor(

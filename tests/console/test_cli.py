@@ -366,6 +366,29 @@ class ProbeTests(CLICase):
             self.assertEqual(self.probe("--ready")[0], 0 if ready else 2, (one, whole))
             self.assertIs(readiness(asked.state, asked.sections).ready, ready)
 
+    def test_readyBackends(self) -> None:
+        """With C{--ready backends} it says what /readyz?backends=1 does."""
+        dead, well = backend("a:104", Health.DOWN, "no"), backend("b:104", Health.DEGRADED, "hm")
+        for backends in ((), (dead,), (dead, well), (backend("c:104", Health.UNKNOWN),)):
+            self.operator.told = asked = document(section("A", *backends))
+            ready = readiness(asked.state, asked.sections, backends=True).ready
+            self.assertEqual(self.probe("--ready", "backends")[0], 0 if ready else 2, backends)
+
+    def test_untilIdle(self) -> None:
+        """What leaves is ready as long as somebody is connected, where that is asked for."""
+        idle = evolve(section("A"), connections=0)
+        for state in d.State:
+            for draining in (False, True):
+                for connections in (0, 1):
+                    one = evolve(idle, connections=connections, draining=draining)
+                    self.operator.told = evolve(document(one), state=state)
+                    leaving = state is not d.State.STARTING and connections
+                    ready = leaving or (state is d.State.SERVING and not draining)
+                    found = self.probe("--ready", "--until-idle")[0]
+                    self.assertEqual(found, 0 if ready else 2, (state, draining, connections))
+        self.operator.told = document(evolve(section("A", days=-1), connections=1))
+        self.assertEqual(self.probe("--ready", "--until-idle")[0], 2)
+
     def test_oneLine(self) -> None:
         """Nothing that a peer has chosen breaks the line, or begins the measures early."""
         ill = backend("c:104", Health.DEGRADED, "a | b\n\x1b[2J")

@@ -136,7 +136,7 @@ class EvidenceTests(SynchronousTestCase):
         garbled = e.Unreadable("DICOM STORE", "0", PACS, fromClient=True, what="HTTP")
         for outcome in (e.Outcome.ABORTED_BY_BACKEND, e.Outcome.CUT_BY_BACKEND):
             self.assertIs(self.hear(accepted(), garbled, ended(outcome)), e.Health.UP)
-            # The next association of such a connection, and what the backend says, is another thing.
+            # The next association, and what the backend says, is another matter.
             self.assertIs(self.hear(accepted(), ended(outcome)), e.Health.DEGRADED)
             self.judge = Judge(Limits(2, 3, 90.0))
             own = e.Unreadable("DICOM STORE", "0", PACS, fromClient=False, what="HTTP")

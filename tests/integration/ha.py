@@ -47,17 +47,19 @@ SAMPLE: Final = Path(__file__).parents[2] / "etc" / "keepalived" / "butterfly-tl
 CONFIG: Final = """\
 debug = 6
 control = {control}
-drainDelay = 8
-drainTimeout = 2
+drainTimeout = 5
 
 [DICOM STORE]
 accept = {shared}
 socket = a:IP_FREEBIND=yes
+socket = l:TCP_USER_TIMEOUT=5000
+socket = l:TCP_KEEPIDLE=5
+socket = l:TCP_KEEPINTVL=2
 connect = {pacs}
 cert = Butterfly_SCP_Cert.pem
 key = Butterfly_SCP_key.pem
 healthCheck = echo
-healthInterval = 2
+healthInterval = 1
 dicom = yes
 """
 
@@ -132,7 +134,7 @@ class Machine:
             ("/usr/bin/butterfly-tls", str(script)),
             ("router_id butterfly-tls-1", f"router_id butterfly-tls-{self.name}"),
             ("priority 110", f"priority {priority}"),
-            ("interval 10", "interval 2"),
+            ("interval 10", "interval 1"),
         ):
             assert text.count(old) >= 1, old
             text = text.replace(old, new)
@@ -147,6 +149,12 @@ class Machine:
         command = (*TWISTD, "-n", "--pidfile=", "butterfly-tls", "--config", "butterfly-tls.conf")
         self.appliance = self._run("appliance", *command)
         when(self.appliance, "Accepting new connections")
+
+    def ask(self, *words: str) -> None:
+        """Have a command of C{butterfly-tls} done by the running appliance."""
+        argv = butterfly(*words, "--socket", str(self.directory / "control"))
+        done = subprocess.run(argv, capture_output=True, text=True, env=environment(), timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     @property
     def hasAddress(self) -> bool:
@@ -198,7 +206,7 @@ class Sender:
 
     def _run(self, left: list[Path]) -> Run:
         # Limits, without which it would wait for ever for a machine that is gone.
-        options = ("-v", *ANY_SERVER, "-to", "2", "-ta", "10", "-td", "10")
+        options = ("-v", *ANY_SERVER, "-to", "2", "-ta", "5", "-td", "5")
         argv = within(self.namespace, program("storescu"), *options, SHARED, PORT, *left)
         begin, current, last = monotonic(), None, ""
         before = set(self.acknowledged)

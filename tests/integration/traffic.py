@@ -10,7 +10,7 @@ import os
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from random import Random
 
@@ -54,7 +54,8 @@ class Peer:
     async def close(self) -> None:
         """End the connection."""
         self._writer.close()
-        await asyncio.wait({asyncio.ensure_future(self._writer.wait_closed())})
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
 
 def message(command: Command, data: bytes = b"") -> list[PDU]:
@@ -172,12 +173,17 @@ class Study:
     def __attrs_post_init__(self) -> None:
         self._random = Random(self.seed)  # noqa: S311  # only sizes
 
-    async def open(self) -> None:
-        """Associate."""
+    async def connect(self) -> None:
+        """Connect, and shake hands."""
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         self._peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context))
+
+    async def open(self) -> None:
+        """Associate."""
+        await self.connect()
+        assert self._peer is not None
         proposed = ProposedContext(CONTEXT, US_IMAGE, (uids.EXPLICIT_VR_LITTLE_ENDIAN,))
         await self._peer.send(AssociateRQ("ARCHIVE", f"US{self.seed}", (proposed,)))
         answer = await self._peer.receive()
