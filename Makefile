@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PACKAGING := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format docs bench peers floor image sbom audit clean
+.PHONY: help venv demo run test lint format docs bench peers scanners ha floor image sbom audit clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
@@ -44,6 +44,15 @@ peers: ## install the real programs that the tests talk to (needs root)
 	    apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PEERS) >/dev/null; \
 	  else echo "for the whole of the tests: sudo apt install $(PEERS)"; fi
+
+# It wants an older cryptography than ours, so that it has an environment of its own.
+SCANNERS := .scanners
+scanners: $(SCANNERS)/.done ## install sslyze, with which the tests scan our ports
+
+$(SCANNERS)/.done:
+	@$(PYTHON) -m venv $(SCANNERS)
+	$(SCANNERS)/bin/pip install --quiet --disable-pip-version-check 'sslyze >= 6.1, < 7'
+	@touch $@
 
 # --- use --------------------------------------------------------------------------------------
 
@@ -85,8 +94,11 @@ sbom: ## what a release consists of, as CycloneDX, in build/
 audit: ## known vulnerabilities of what a release consists of, as PyPI knows them
 	@packaging/audit $(AUDIT)
 
+ha: $(VENV)/.test ## what a takeover costs, five times each, with keepalived in namespaces (needs root)
+	BUTTERFLY_HA_ROUNDS=$(or $(ROUNDS),5) $(BIN)/python -m pytest -q tests/integration/test_ha.py
+
 floor: ## the tests on the oldest supported versions: a Debian 13 root on its own packages
 	.ci/floor
 
 clean: ## forget everything that was made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SCANNERS) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -194,7 +194,10 @@ class Appliance(MultiService):
                 added.setServiceParent(self)
             else:
                 known.use(settings)
-                known.listenAt(found.values())
+        # At the end, so that hardly anybody can come to a socket between its last turn and its end.
+        for settings, found in zip(prepared.settings, prepared.places, strict=True):
+            if settings.config.name in running:
+                running[settings.config.name].listenAt(found.values())
         self.addresses.settle(prepared.config.sections, prepared.places)
         self._byName = {str(section.name): section for section in self.sections}
         self._share()

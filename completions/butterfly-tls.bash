@@ -74,8 +74,9 @@ _butterfly_tls() {
             probe:--section:*) words="" ;;
             probe:--warning-days:*) words="" ;;
             probe:--patience:*) words="" ;;
+            probe:--ready:*) words="process backends" ;;
             probe:--socket:*) files=file ;;
-            probe:*:-*) words="--section --warning-days --patience --no-backends --ready --socket --help" ;;
+            probe:*:-*) words="--section --warning-days --patience --no-backends --ready --until-idle --socket --help" ;;
             hostkey:*:-*) words="--help" ;;
             hostkey:*) files=file ;;
             stunnel:-fd:*) words="" ;;

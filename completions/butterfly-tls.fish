@@ -93,7 +93,8 @@ complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l section -x -
 complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l 'warning-days' -x -d 'warn when a certificate expires within so many days (default: 21)'
 complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l patience -x -d 'how long the answer may take (default: 10)'
 complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l 'no-backends' -d 'leave out how the backends are'
-complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l ready -d 'only say whether new connections are welcome: OK, or CRITICAL'
+complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l ready -x -a 'process backends' -d 'only say whether new connections are welcome, OK or CRITICAL; with \'backends\' also whether each section has one that is not down'
+complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l 'until-idle' -d 'with --ready: what is drained or about to stop is ready while connections are open'
 complete -c butterfly-tls -n '__fish_seen_subcommand_from probe' -l socket -r -F -d 'the control socket of the appliance (default: control in $RUNTIME_DIRECTORY, or /run/butterfly-tls/control)'
 complete -c butterfly-tls -n '__fish_seen_subcommand_from hostkey' -F
 complete -c butterfly-tls -n '__fish_seen_subcommand_from stunnel' -o fd -x -d 'read the configuration from the open descriptor N'

@@ -240,6 +240,11 @@ VARIANTS: dict[type[events.Event], list[dict[str, Any]]] = {
     events.OCSPAnswered: [{"status": status} for status in ("good", "revoked", "unknown")],
     events.OCSPUnanswered: [{}, {"url": None}],
     events.NoBackend: [{}, {"resolved": False, "skipped": 0}],
+    events.Limited: [
+        {"limit": limit, "count": count}
+        for limit in events.LimitKind
+        for count in (1, Shown("count"))
+    ],
     events.Ordered: [
         {"roundRobin": robin, "fewest": fewest}
         for robin, fewest in ((True, False), (False, False), (False, True))

@@ -122,6 +122,14 @@ class LogReopened(Event):
 
 
 @frozen
+class LogGap(Event):
+    """The log file at C{path} takes lines again; so many have been C{lost} meanwhile."""
+
+    path: str
+    lost: int
+
+
+@frozen
 class LogLost(Event):
     """The log file at C{path} cannot be opened again; the old one is still written to."""
 

@@ -7,11 +7,12 @@ import sys
 import syslog
 from collections.abc import Callable
 from datetime import datetime
+from io import FileIO
 from typing import Protocol, TextIO
 
-from appliance.events import LogLost
+from appliance.events import LogGap, LogLost
 from appliance.logs.shapes import STUNNEL, Shape
-from appliance.logs.vocabulary import Line
+from appliance.logs.vocabulary import Line, lines
 
 
 class Sink(Protocol):
@@ -55,12 +56,15 @@ class Stream:
         """The stream is somebody else's."""
 
 
-class File(Stream):
+class File:
     """The C{output} file; opening it raises C{OSError}.
 
     C{owner} and C{group} are the numbers of whom the process becomes: they must open it again.
-    C{mode} is what others may do with a file that is not there yet.
+    C{mode} is what others may do with a file that is not there yet. Lines that it does not take are
+    counted, and the count stands where they would be.
     """
+
+    shape: Shape = STUNNEL
 
     def __init__(
         self,
@@ -74,15 +78,38 @@ class File(Stream):
         self._path = os.path.abspath(path)
         self._append = append
         self._mode = mode
-        super().__init__(self._opened(), now)
+        self._now = now
+        self._lost = 0
+        self._torn = False
+        self._stream = self._opened()
         if owner is not None or group is not None:
             os.fchown(self._stream.fileno(), _or(owner, -1), _or(group, -1))
 
-    def _opened(self) -> TextIO:
+    def _opened(self) -> FileIO:
         def create(path: str, flags: int) -> int:
             return os.open(path, flags, self._mode)
 
-        return open(self._path, "a" if self._append else "w", encoding="utf-8", opener=create)
+        return FileIO(self._path, "a" if self._append else "w", opener=create)
+
+    def write(self, line: Line) -> None:
+        """Write C{line} at once, and before it how many are missing, if any are."""
+        if self._lost and self._put(next(lines(LogGap(self._path, self._lost)))):
+            self._lost = 0
+        if self._lost or not self._put(line):
+            self._lost += 1
+
+    def _put(self, line: Line) -> bool:
+        """Write C{line}; true where the file has taken all of it."""
+        try:
+            # What a full disk has cut short must not take the next line with it.
+            text = "\n" * self._torn + self.shape.stamped(line, self._now()) + "\n"
+            data = text.encode("utf-8", "backslashreplace")
+            written = self._stream.write(data) or 0
+        except (OSError, ValueError):
+            return False
+        if written:
+            self._torn = written < len(data)
+        return written == len(data)
 
     def close(self) -> None:
         """Close the file."""
@@ -95,7 +122,7 @@ class File(Stream):
         except OSError as error:
             return LogLost(self._path, error.strerror or "unknown error")
         self._stream.close()
-        self._stream = fresh
+        self._stream, self._torn = fresh, False
         return None
 
 

@@ -157,7 +157,7 @@ class Section(Service):
     def _adopt(self) -> None:
         for listener in tuple(self._acceptors):
             if listener not in self.listeners:
-                self._acceptors.pop(listener).stopListening()
+                self._acceptors.pop(listener).last()
         for listener in self.listeners:
             if listener not in self._acceptors:
                 self._acceptors[listener] = Acceptor(
@@ -191,7 +191,7 @@ class Section(Service):
     def stopListening(self) -> None:
         """Accept no more."""
         for acceptor in self._acceptors.values():
-            acceptor.stopListening()
+            acceptor.last()
         self._acceptors.clear()
         for listener in self.listeners:
             listener.close()
@@ -199,9 +199,6 @@ class Section(Service):
 
     def stopAccepting(self) -> None:
         """Accept no more, and begin nothing by ourselves; connections go on."""
-        for acceptor in self._acceptors.values():
-            # Whoever is in the queue already would be reset when the socket is closed.
-            acceptor.doRead()
         self.stopListening()
         self._own.stop()
 

@@ -57,8 +57,10 @@ class Request(http.Request):
 
     def _asked(self) -> answers.Request:
         path, _, query = self.uri.decode("latin-1").partition("?")
-        accept = ", ".join(self.requestHeaders.getRawHeaders("accept", []))
-        return answers.Request(self.method.decode("latin-1"), path, query, accept, self._hasBody)
+        # By its name in bytes: else it would have to be UTF-8, and whoever asks need not know that.
+        accept = b", ".join(self.requestHeaders.getRawHeaders(b"accept", []))
+        method, accepted = self.method.decode("latin-1"), accept.decode("latin-1")
+        return answers.Request(method, path, query, accepted, self._hasBody)
 
 
 class Channel(http.HTTPChannel):

@@ -17,6 +17,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from appliance.system.sockets import BACKLOG
+
 log = Logger()
 
 DISMISSED = 64 * 1024
@@ -73,7 +75,16 @@ class Acceptor:
 
     def doRead(self) -> None:
         """Somebody waits to be accepted."""
-        for _ in range(AT_A_TIME):
+        self._acceptUpTo(AT_A_TIME)
+
+    def last(self) -> None:
+        """Accept those who wait already, who would be reset with the socket, and then no more."""
+        if self._resting is None:
+            self._acceptUpTo(BACKLOG)
+        self.stopListening()
+
+    def _acceptUpTo(self, most: int) -> None:
+        for _ in range(most):
             try:
                 handle, address = self._listening.accept()
             except (BlockingIOError, ConnectionAbortedError):

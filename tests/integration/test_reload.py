@@ -99,3 +99,46 @@ def test_behindStunnel(tmp_path: Path) -> None:
             awaitLines(child, "Configuration successful", number + 2)
         assert pings(lasting)
         lasting.close()
+
+
+MOVES = 20
+
+
+@pytest.mark.parametrize("workers", ["", TWO])
+def test_movedPort(tmp_path: Path, workers: str) -> None:
+    """A port that moves to and fro: whoever was accepted is served, nobody is reset."""
+    keyPair(tmp_path)
+    ports = freePort(), freePort()
+    outcomes: Counter[str] = Counter()
+    enough = Event()
+
+    def loop(port: int) -> None:
+        while not enough.is_set():
+            try:
+                client(port).close()
+            except ConnectionRefusedError:
+                outcomes["not listening"] += 1
+            except (OSError, AssertionError) as error:
+                outcomes[type(error).__name__] += 1
+            else:
+                outcomes["served"] += 1
+
+    with echoes() as behind, serving(tmp_path, workers + section(ports[0], behind)) as child:
+        lasting = [client(ports[0]) for _ in range(5)]
+        loops = [Thread(target=loop, args=[port]) for port in ports]
+        for each in loops:
+            each.start()
+        try:
+            for number in range(MOVES):
+                text = section(ports[(number + 1) % 2], behind)
+                configure(tmp_path, f"debug = 6\n{workers}{text}")
+                child.process.send_signal(signal.SIGHUP)
+                awaitLines(child, "Configuration successful", number + 2)
+        finally:
+            enough.set()
+            for each in loops:
+                each.join(READY)
+        assert all(alive(each) for each in lasting)
+        for each in lasting:
+            each.close()
+    assert set(outcomes) == {"served", "not listening"}, outcomes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import resource
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,27 @@ class TestFile:
         assert log.reopen() is None
         assert path.read_text() == ""
         log.close()
+
+    def test_full(self, tmp_path: Path) -> None:
+        """Lines that a full disk does not take are counted, and their place is told in the file."""
+        path = tmp_path / "log"
+        log = File(str(path))
+        log.write(Line(5, "main", "one"))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # Room for some of a line.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
+        try:
+            for _ in range(3):
+                log.write(Line(5, "main", "lost"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        log.write(Line(5, "main", "two"))
+        log.write(Line(5, "main", "three"))
+        log.close()
+        one, torn, gap, two, three = path.read_text().splitlines()
+        assert len(torn) == 10
+        assert f"LOG4[main]: The log file can be written again: {path}, 3 line(s) are" in gap
+        assert [line.rpartition(" ")[2] for line in (one, two, three)] == ["one", "two", "three"]
 
     def test_mode(self, tmp_path: Path) -> None:
         """A new file is readable to those whom the mode names."""

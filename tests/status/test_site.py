@@ -103,6 +103,12 @@ class SiteTests(SynchronousTestCase):
         self.assertIn("Content-Security-Policy", headers)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
+    def test_acceptBinary(self) -> None:
+        """A header that is no text is taken as it is, and no defect of ours."""
+        self.channel.dataReceived(b"GET / HTTP/1.1\r\nAccept: a\xff\xfe\r\n\r\n")
+        self.assertIn(b"200 OK", self.transport.value())
+        self.assertIn("accept='a\xff\xfe'".encode(), self.transport.value())
+
     def test_notHTTP(self) -> None:
         """What is no HTTP is answered with 400 and closed."""
         self.channel.dataReceived(b"\x16\x03\x01\x02\x00\r\n\r\n")

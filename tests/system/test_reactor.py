@@ -101,7 +101,6 @@ class WireTests(SynchronousTestCase):
             heard = sorted(len(hearer.heard) for _, hearer, _ in wires)
             self.assertEqual(heard, [1, 2], kind)
 
-
     def test_clock(self) -> None:
         """Its time is one that nobody can set: a timer is not due because the clock was."""
         reactor = self.made(Reactor)

@@ -78,6 +78,12 @@ ENTRIES: tuple[Entry, ...] = (
         "Cannot open log file: {e.path}: {e.error}",
         "After SIGUSR1, when that fails; the old file is still written to.",
     ),
+    Entry(
+        e.LogGap,
+        4,
+        "The log file can be written again: {e.path}, {e.lost} line(s) are missing",
+        "In the log file itself, where lines would be that a full disk did not take.",
+    ),
     Entry(e.ActiveListing, 0, "Active connections:", "After SIGUSR2."),
     Entry(
         e.Active,
