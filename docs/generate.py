@@ -25,6 +25,7 @@ from appliance.config.vocabulary import Option, Repeat, Scope, Status
 from appliance.console.commands import COMMANDS as SHELL
 from appliance.logs import vocabulary
 from appliance.logs.schema import logSchema
+from appliance.status.answers import ENDPOINTS
 from appliance.status.plain import statusSchema
 from appliance.status.store import LIMIT, LIMITS
 from appliance.status.table import METRICS
@@ -50,6 +51,7 @@ def pages() -> dict[str, str]:
         "differences.md": differencesPage("tests/differential/differences.py"),
         "journal.schema.json": iter([json.dumps(SCHEMA, indent=2)]),
         "metrics.md": metricsPage("appliance/status/table.py"),
+        "endpoints.md": endpointsPage("appliance/status/answers.py"),
         "shell.md": shellPage("appliance/console/commands.py"),
         "status.schema.json": iter([json.dumps(statusSchema(), indent=2)]),
     }
@@ -351,6 +353,23 @@ def metricsPage(source: str) -> Iterator[str]:
         for each in METRICS
     ]
     yield from table(["Metric", "Kind", "Labels", "Meaning"], rows)
+
+
+# --- addresses of the status ------------------------------------------------------------------
+
+ENDPOINTS_HEAD = """\
+# Addresses of the status
+
+What `status = PORT` answers over HTTP, to GET and HEAD. [Monitoring](../monitoring.md) tells what
+it is good for.
+"""
+
+
+def endpointsPage(source: str) -> Iterator[str]:
+    """Every address."""
+    yield from (f"{MADE.format(source=source)}\n", ENDPOINTS_HEAD)
+    rows = [[code(each.path), each.audience, plain(each.summary)] for each in ENDPOINTS]
+    yield from table(["Address", "For whom", "What"], rows)
 
 
 # --- differences ------------------------------------------------------------------------------

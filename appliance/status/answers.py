@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from attrs import frozen
 
-from appliance.status.document import Document
+from appliance.status.document import Document, Section
 from appliance.status.lag import Lag
 from appliance.status.page import page
 from appliance.status.plain import plain
@@ -85,36 +85,105 @@ class Answers:
             return _words(405, "only GET and HEAD", ("Allow", ", ".join(METHODS)))
         if request.body:
             return _words(413, "a request without a body is expected")
-        match request.path:
-            case "/":
-                paused = request.query.startswith("pause")
-                return Response(200, HTML, page(self.read(), paused))
-            case "/status.json":
-                text = json.dumps(plain(self.read()), separators=(",", ":"))
-                return Response(200, JSON, text.encode())
-            case "/metrics":
-                return Response(200, *self.metrics(request.accept))
-            case "/healthz":
-                return self._health()
-            case "/readyz":
-                return self._ready(None, "backends=1" in request.query.split("&"))
-            case path if path.startswith("/readyz/"):
-                return self._ready(unquote(path.removeprefix("/readyz/")), True)
-        return _words(404, "there is /, /status.json, /metrics, /healthz, /readyz")
+        endpoint = find(request.path)
+        if endpoint is None:
+            return _words(404, f"there is {', '.join(each.path for each in ENDPOINTS)}")
+        return endpoint.answer(self, request)
 
-    def _health(self) -> Response:
+    def page(self, request: Request) -> Response:
+        """The page for people; it stands still when asked to."""
+        paused = request.query.startswith("pause")
+        return Response(200, HTML, page(self.read(), paused))
+
+    def status(self, _: Request) -> Response:
+        """All that is known, for programs."""
+        text = json.dumps(plain(self.read()), separators=(",", ":"))
+        return Response(200, JSON, text.encode())
+
+    def measures(self, request: Request) -> Response:
+        """The metrics."""
+        return Response(200, *self.metrics(request.accept))
+
+    def health(self, _: Request) -> Response:
+        """Whether the process and its loop are alive."""
         late = self.lag.worst(self.now(), RECENTLY)
         if late > TOO_LATE:
             return _words(503, f"the process was {late:.1f} s late within the last half minute")
         return _words(200, "alive")
 
-    def _ready(self, name: str | None, backends: bool) -> Response:
-        document = self.read()
-        sections = document.sections
-        if name is not None:
-            sections = tuple(section for section in sections if section.name == name)
-            if not sections:
-                return _words(404, "there is no such section")
-        answer: Answer = readiness(document.state, sections, backends)
+    def ready(self, request: Request) -> Response:
+        """Whether new connections are welcome."""
+        return self._ready(self.read().sections, "backends=1" in request.query.split("&"))
+
+    def sectionReady(self, request: Request) -> Response:
+        """The same for one section and its backends."""
+        name = unquote(request.path.rpartition("/")[2])
+        sections = tuple(each for each in self.read().sections if each.name == name)
+        if not sections:
+            return _words(404, "there is no such section")
+        return self._ready(sections, True)
+
+    def _ready(self, sections: tuple[Section, ...], backends: bool) -> Response:
+        answer: Answer = readiness(self.read().state, sections, backends)
         words = "ready" if answer.ready else "not ready"
         return _words(200 if answer.ready else 503, "\n".join((words, *answer.lines)))
+
+
+@frozen
+class Endpoint:
+    """One address; C{summary} is a sentence. A C{path} that ends in C{/SECTION} takes a name."""
+
+    path: str
+    audience: str
+    summary: str
+    answer: Callable[[Answers, Request], Response]
+
+    def takes(self, path: str) -> bool:
+        """True when C{path} is meant."""
+        if not self.path.endswith(NAMED):
+            return path == self.path
+        return path.startswith(self.path.removesuffix(NAMED) + "/")
+
+
+NAMED: Final = "/SECTION"
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "/",
+        "people",
+        "The state in one line, then sections, backends, associations, certificates, refusals.",
+        Answers.page,
+    ),
+    Endpoint("/status.json", "programs", "The same as JSON, by its schema.", Answers.status),
+    Endpoint(
+        "/metrics",
+        "Prometheus",
+        "All metrics, as text or OpenMetrics by the Accept header.",
+        Answers.measures,
+    ),
+    Endpoint(
+        "/healthz",
+        "supervisors",
+        "200 while the process and its event loop are alive, else 503. A PACS does not count.",
+        Answers.health,
+    ),
+    Endpoint(
+        "/readyz",
+        "load balancers",
+        "200 while new connections are welcome, else 503, with a line for each reason. With "
+        "?backends=1 a section all of whose backends are down counts too.",
+        Answers.ready,
+    ),
+    Endpoint(
+        "/readyz/SECTION",
+        "load balancers",
+        "The same for one section and its backends; 404 where there is no such section.",
+        Answers.sectionReady,
+    ),
+)
+"""Every address; the reference page is made from it."""
+
+
+def find(path: str) -> Endpoint | None:
+    """The endpoint at C{path}."""
+    return next((each for each in ENDPOINTS if each.takes(path)), None)
