@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 PACKAGING := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format docs bench peers scanners ha floor image sbom audit clean
+.PHONY: help venv demo run test lint format docs bench peers scanners ha floor image deb deb-test sbom audit clean
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
 
 # --- set-up -----------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ $(VENV)/.bench: $(VENV)/.demo
 	@touch $@
 
 # The real programs that the tests talk to. Without root the tests say what they had to leave out.
-PEERS := dcmtk stunnel4 openssl openssh-client
+PEERS := dcmtk stunnel4 openssl openssh-client haproxy
 peers: ## install the real programs that the tests talk to (needs root)
 	@dpkg-query -W -f='$${Status}\n' $(PEERS) 2>/dev/null | grep -c '^install ok' | \
 	  grep -qx $(words $(PEERS)) || \
@@ -87,6 +87,12 @@ bench: $(VENV)/.bench ## compare with stunnel, HAProxy, nginx and hitch: BENCH="
 
 image: $(VENV)/.test ## build the container image without an engine, and try it: IMAGE=NAME keeps it
 	@etc/container/prove $(IMAGE)
+
+deb: ## build the Debian packages in clean roots (needs root): SUITES="trixie bookworm"
+	@packaging/build $(SUITES)
+
+deb-test: ## install, start, upgrade and purge them under a booted systemd: DEB_TEST=short
+	@packaging/test $(SUITES)
 
 sbom: ## what a release consists of, as CycloneDX, in build/
 	@packaging/sbom
