@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PACKAGING := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run test lint format docs bench peers scanners ha floor image deb deb-test sbom audit clean
+.PHONY: help venv demo run test lint format docs bench faults soak peers scanners ha floor image deb deb-test sbom audit clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1  -  /p' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ $(VENV)/.bench: $(VENV)/.demo
 	@touch $@
 
 # The real programs that the tests talk to. Without root the tests say what they had to leave out.
-PEERS := dcmtk stunnel4 openssl openssh-client haproxy
+PEERS := dcmtk stunnel4 openssl openssh-client haproxy iproute2 iptables faketime
 peers: ## install the real programs that the tests talk to (needs root)
 	@dpkg-query -W -f='$${Status}\n' $(PEERS) 2>/dev/null | grep -c '^install ok' | \
 	  grep -qx $(words $(PEERS)) || \
@@ -80,6 +80,12 @@ format: $(VENV)/.test ## let ruff mend what it can
 
 docs: $(VENV)/.base ## write docs/reference anew from the tables in the code
 	$(BIN)/python docs/generate.py
+
+faults: $(VENV)/.test peers ## the long form of the faults in docs/faults.md; some need root
+	$(BIN)/python -m pytest tests/faults -m "" -rs
+
+soak: $(VENV)/.bench ## thousands of associations at a time: SOAK="--minutes 60", SOAK=--help
+	$(BIN)/python -m bench.soak $(SOAK)
 
 bench: $(VENV)/.bench ## compare with stunnel, HAProxy, nginx and hitch: BENCH="--quick", BENCH=--help
 	@bench/install

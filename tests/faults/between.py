@@ -50,11 +50,14 @@ class Between:
         for each in (writer, thither):
             handle = each.get_extra_info("socket")
             handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.gather(
-            self._move(reader, thither, Way.UP), self._move(there, writer, Way.DOWN)
-        )
-        for each in (writer, thither):
-            each.close()
+        try:
+            await asyncio.gather(
+                self._move(reader, thither, Way.UP), self._move(there, writer, Way.DOWN)
+            )
+        finally:
+            # Also where the test is over and nobody has said FIN.
+            for each in (writer, thither):
+                each.close()
 
     async def _move(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way

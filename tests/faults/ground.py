@@ -10,17 +10,21 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+import pytest
+from _pytest.mark.structures import ParameterSet
 from attrs import define, field
 
 from appliance.cli.child import Child, running
 from tests.faults import witness
 from tests.integration.appliance import READY, configure, descriptors, section
 from tests.integration.traffic import Archive, Study
+
+T = TypeVar("T")
 
 COMMAND: Final = (sys.executable, "-m", "tests.faults.witness", "-n", "--pidfile=")
 
@@ -61,6 +65,7 @@ class Ground:
 
     async def settled(self) -> None:
         """Return when all is as it was in the beginning; nothing must have broken meanwhile."""
+        await self.alone()
         until = time.monotonic() + LATE
         while (now := await asyncio.to_thread(self.account)) != self.before:
             assert time.monotonic() < until, f"before: {self.before}\nnow:    {now}\n{self.tail()}"
@@ -73,16 +78,38 @@ class Ground:
         for words in ("Internal error", "Traceback", "Unhandled", "a defect"):
             assert words not in log, log[log.index(words) :][:3000]
 
+    def told(self, words: str) -> int:
+        """How many lines of the log have C{words} so far."""
+        return sum(words in line for line in self.child.lines)
+
     def tail(self) -> str:
         """The end of the log."""
         return "\n".join([each for each in self.child.lines if not witness.said([each])][-40:])
 
     # --- how connections ended ---------------------------------------------------------------
 
-    def numbered(self, port: int) -> str:
-        """The number of the connection that came from C{port}, the last one."""
-        found = [m[1] for m in map(_ACCEPTED.search, self.child.lines) if m and int(m[2]) == port]
-        assert found, f"nobody was accepted from {port}\n{self.tail()}"
+    async def until(self, find: Callable[[], T], what: str) -> T:
+        """What C{find} finds, once it finds something; C{what} tells people what that should be."""
+        limit = time.monotonic() + LATE
+        while not (found := find()):
+            assert time.monotonic() < limit, f"{what} does not happen\n{self.tail()}"
+            await asyncio.sleep(0.02)
+        return found
+
+    def _accepted(self) -> list[tuple[str, int]]:
+        matches = map(_ACCEPTED.search, self.child.lines)
+        return [(match[1], int(match[2])) for match in matches if match]
+
+    async def accepted(self, number: int) -> int:
+        """The port that the connection of this number came from, counted from 1."""
+        await self.until(lambda: len(self._accepted()) >= number, f"connection {number}")
+        return self._accepted()[number - 1][1]
+
+    async def numbered(self, port: int) -> str:
+        """The number in the log of the last connection that came from C{port}."""
+        found = await self.until(
+            lambda: [name for name, of in self._accepted() if of == port], f"a call from {port}"
+        )
         return found[-1]
 
     def closings(self, number: str) -> list[tuple[int, int]]:
@@ -98,11 +125,11 @@ class Ground:
 
     async def ended(self, port: int) -> str:
         """Why the connection from C{port} ended, once it has; it must end exactly once."""
-        number = self.numbered(port)
-        until = time.monotonic() + LATE
-        while not (self.closings(number) and (self.bare(number) or self.reason(number))):
-            assert time.monotonic() < until, f"{number} does not end\n{self.tail()}"
-            await asyncio.sleep(0.05)
+        number = await self.numbered(port)
+        await self.until(
+            lambda: self.closings(number) and (self.bare(number) or self.reason(number)),
+            f"the end of {number}",
+        )
         assert len(self.closings(number)) == 1, self.tail()
         return self.reason(number)
 
@@ -110,10 +137,15 @@ class Ground:
         """True where the connection has come and gone without a byte, of which one line tells."""
         return any(f"LOG7[{number}]: Connection reset: 0 byte" in line for line in self.child.lines)
 
+    async def alone(self) -> None:
+        """Return once every connection that was accepted has ended."""
+        await self.until(
+            lambda: all(self.closings(name) for name, _ in self._accepted()), "the end of all"
+        )
+
     def once(self) -> None:
         """Assert that every connection that was accepted has ended exactly once."""
-        numbers = [m[1] for m in map(_ACCEPTED.search, self.child.lines) if m]
-        wrong = {each: len(self.closings(each)) for each in numbers}
+        wrong = {name: len(self.closings(name)) for name, _ in self._accepted()}
         assert all(count == 1 for count in wrong.values()), wrong
 
 
@@ -138,6 +170,11 @@ def ground(
         yield made
 
 
+def long(value: str, name: str | None = None) -> ParameterSet:
+    """A parameter of a test that C{make faults} tries, and C{make test} does not."""
+    return pytest.param(value, marks=pytest.mark.faults, id=name or value)
+
+
 def serving(port: int, behind: int, *more: str, name: str = "STORE") -> str:
     """A section that nobody looks after."""
     return section(port, behind, UNWATCHED, *more, name=name)
@@ -146,14 +183,23 @@ def serving(port: int, behind: int, *more: str, name: str = "STORE") -> str:
 # --- people -------------------------------------------------------------------------------------
 
 
+@define
 class Modality(Study):
-    """A client that knows its own address."""
+    """A client that knows the port that it calls from, its C{address}."""
 
-    @property
-    def address(self) -> int:
-        """The port that it calls from."""
+    address: int = field(default=0, init=False)
+
+    async def connect(self) -> None:
+        """Connect, and shake hands."""
+        await super().connect()
         assert self._peer is not None
-        return int(self._peer._writer.get_extra_info("sockname")[1])
+        # There is none where the end has come already.
+        _, self.address = self._peer._writer.get_extra_info("sockname") or ("", 0)
+
+    async def drop(self) -> None:
+        """Be gone, connected or not."""
+        if self._peer is not None:
+            await self.close()
 
     async def study(self, number: int = 3) -> Modality:
         """Open, store so many objects and release; gives itself."""

@@ -198,7 +198,7 @@ def test_kernelGivesUp(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 def test_keepalive(tmp_path: Path) -> None:
-    """Where the administrator asks for keep-alive, a silent client is found long before it is idle."""
+    """Where the administrator asks for keep-alive, a silent client is found before it is idle."""
     asked = ("TCP_KEEPIDLE=1", "TCP_KEEPINTVL=1", "TCP_KEEPCNT=2")
 
     async def work(here: Ground, port: int, behind: int, kept: Archive) -> None:
@@ -213,7 +213,7 @@ def test_keepalive(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 def test_unreachable(tmp_path: Path) -> None:
-    """A PACS whose kernel does not answer: after TIMEOUTconnect the client is told to come again."""
+    """A PACS whose kernel says nothing: after TIMEOUTconnect the client hears to come again."""
 
     async def work(here: Ground, port: int, behind: int, kept: Archive) -> None:
         one = Modality(port, 1)

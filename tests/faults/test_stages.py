@@ -17,7 +17,7 @@ import pytest
 from attrs import define, field
 
 from tests.faults.actor import CLIENT, PACS, act
-from tests.faults.ground import LATE, Ground, Modality, arrived, ground, healthy, serving
+from tests.faults.ground import LATE, Ground, Modality, arrived, ground, healthy, long, serving
 from tests.integration.appliance import keyPair
 from tests.integration.traffic import Archive, RefusedError, archive
 from tests.peers import freePort
@@ -113,7 +113,7 @@ SHORT = ("TIMEOUTbusy = 8", "TIMEOUTidle = 8", "TIMEOUTclose = 8")
 """For those who say nothing any more: all stages are reached sooner than that."""
 
 LONGER = ("stopped", "reset", "half-closed", "closed")
-FATES = ["killed", *(pytest.param(each, marks=pytest.mark.faults) for each in LONGER)]
+FATES = ["killed", *map(long, LONGER)]
 
 
 def sections(number: int, behind: list[int], fate: str) -> tuple[str, list[int]]:
@@ -176,7 +176,7 @@ async def clients(here: Ground, ports: list[int], kept: Reluctant, fate: str) ->
     return found
 
 
-@pytest.mark.parametrize("fate", [*FATES, pytest.param("close_notify", marks=pytest.mark.faults)])
+@pytest.mark.parametrize("fate", [*FATES, long("close_notify")])
 def test_client(tmp_path: Path, fate: str) -> None:
     """The PACS hears of it, the connection ends once, and nothing is left of it."""
     keyPair(tmp_path)

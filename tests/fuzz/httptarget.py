@@ -27,6 +27,9 @@ PIECE = 5
 MOST_KEPT = 64 * 1024
 """Bytes of what a client says that may be kept, whatever it is."""
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What somebody hears first who asks whether he may send a body (RFC 9110, 15.2.1)."""
+
 STATE = document(section(STORE, backend("192.168.1.100:104", Health.UP)))
 
 
@@ -98,6 +101,7 @@ def check(data: bytes) -> None:
 
 def answer(data: bytes) -> tuple[int, bytes] | None:
     """The status and the text of an answer, which is whole; C{None} where there is none."""
+    data = data.removeprefix(CONTINUE)
     response = HTTPResponse(Source(data))  # type: ignore[arg-type]
     try:
         response.begin()

@@ -86,6 +86,7 @@ WEB: Final = {
     "both": b"GET / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "pipelined": b"GET /healthz HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n",
     "expect": b"GET / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+    "expectNone": b"GET / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
     "folded": b"GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",
     "binary": b"GET /metrics HTTP/1.1\r\nAccept: a\xff\r\nX\xff: \xff\r\n\r\n",
     "tls": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",

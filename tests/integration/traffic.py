@@ -11,6 +11,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from random import Random
 
@@ -118,6 +119,10 @@ class Archive:
                     break
         except OSError:
             self.lost += 1
+        except asyncio.CancelledError:
+            # All is over, and nobody has said FIN.
+            writer.close()
+            raise
         self.serving -= 1
         await peer.close()
 
@@ -143,9 +148,7 @@ def accepting(request: AssociateRQ) -> AssociateAC:
 
 
 @asynccontextmanager
-async def archive(
-    kept: Archive | None = None, port: int = 0
-) -> AsyncIterator[tuple[int, Archive]]:
+async def archive(kept: Archive | None = None, port: int = 0) -> AsyncIterator[tuple[int, Archive]]:
     """An archive on loopback: its port, and what it has."""
     kept = kept or Archive()
     server = await asyncio.start_server(kept.serve, "127.0.0.1", port, backlog=1024)
@@ -156,17 +159,31 @@ async def archive(
 # --- the client -------------------------------------------------------------------------------
 
 
+@cache
+def believing() -> ssl.SSLContext:
+    """What TLS clients go by that believe every certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class RefusedError(Exception):
     """An association did not go as it should."""
 
 
 @define
 class Study:
-    """One association with the appliance at C{port}; C{stored} are the objects acknowledged."""
+    """One association with the appliance at C{port}; C{stored} are the objects acknowledged.
+
+    It calls from C{source}. An object has at most twice C{largest} bytes.
+    """
 
     port: int
     seed: int
     stored: list[str] = field(factory=list)
+    largest: int = 20_000
+    source: str = "127.0.0.1"
     _peer: Peer | None = None
     _random: Random = field(init=False)
 
@@ -175,10 +192,10 @@ class Study:
 
     async def connect(self) -> None:
         """Connect, and shake hands."""
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        self._peer = Peer(*await asyncio.open_connection("127.0.0.1", self.port, ssl=context))
+        there = asyncio.open_connection(
+            "127.0.0.1", self.port, ssl=believing(), local_addr=(self.source, 0)
+        )
+        self._peer = Peer(*await there)
 
     async def open(self) -> None:
         """Associate."""
@@ -193,7 +210,7 @@ class Study:
     async def store(self) -> None:
         """Send one object, and hear that it was stored."""
         assert self._peer is not None
-        data = os.urandom(2 * self._random.randint(500, 20_000))
+        data = os.urandom(2 * self._random.randint(500, self.largest))
         number = len(self.stored) % 65535 + 1
         command = Command(C_STORE_RQ, US_IMAGE, messageID=number, hasDataSet=True)
         await self._peer.send(*message(command, data))

@@ -1,0 +1,1 @@
+"""Tests of how the appliance is packaged and shipped."""
