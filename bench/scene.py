@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,6 @@ from attrs import asdict, define, field, frozen
 from bench import measure
 from bench.processes import LoadError, Process, Processes
 from bench.setting import makeKeys
-from tests.peers import freePort
 
 TWISTD: Final = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
 
@@ -113,7 +113,7 @@ TIMEOUTbusy = 20
         makeKeys(self.directory)
         self.archive = self.processes.load("archive", cores)
         self.pacs = self.archive.read()["port"]
-        self.ward, self.strangers = freePort(), freePort()
+        self.ward, self.strangers = freePorts(2)
         argv = [*TWISTD, "-n", "--pidfile=", "butterfly-tls", "--config", self.configure()]
         started = self.processes.start("ours", argv, cores, cwd=self.directory)
         self._pids.append(started.pid)
@@ -288,6 +288,20 @@ TIMEOUTbusy = 20
                 break
             time.sleep(1)
         return last
+
+
+def freePorts(number: int) -> list[int]:
+    """So many ports that nobody listens on, below those that the system gives to callers."""
+    with ExitStack() as stack:
+        found: list[int] = []
+        for port in range(20_100, 32_000):
+            probe = stack.enter_context(socket.socket())
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == number:
+                return found
+    raise LoadError("no port is free")
 
 
 def descriptors(pid: int) -> int:
