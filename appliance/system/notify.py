@@ -48,7 +48,8 @@ class Notifier(Service):
             case Refused() if self._serving:
                 self.say("READY=1", "STATUS=serving; the last reload was refused, see the log")
             case HandedOver():
-                self.say(f"MAINPID={event.pid}")
+                # The other's own beats are not heard before systemd knows it.
+                self.say(f"MAINPID={event.pid}", "WATCHDOG=1")
                 # From here on another process speaks for the service.
                 self._address = ""
             case Stopping():
