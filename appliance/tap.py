@@ -100,7 +100,7 @@ class Hosted(Daemon):
     def will(self) -> Will:
         """The same, and where our number stands."""
         path = self.twistd.get("pidfile")
-        return evolve(super().will(), pidFile=path and os.path.abspath(path))
+        return evolve(super().will(), pidFile=os.path.abspath(path) if path else None)
 
     async def upgrade(self) -> int:
         """The same, and the pid file goes with it."""

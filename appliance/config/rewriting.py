@@ -15,6 +15,7 @@ from appliance.config import processoptions as process
 from appliance.config import tlsoptions as tls
 from appliance.config.files import Files
 from appliance.config.migration import OldFile, OldSection, Plan, concernsProcess
+from appliance.config.model import GlobalConfig
 from appliance.config.paths import Surroundings
 from appliance.config.source import Setting
 from appliance.config.vocabulary import Option, Status
@@ -67,7 +68,7 @@ def _level(plan: Plan) -> int:
     for file in plan.files:
         if any(options.find(setting.name) is process.DEBUG for setting in file.first):
             return file.config.process.debug
-    return 5
+    return GlobalConfig().debug
 
 
 def lines(settings: Iterable[Setting], files: Files) -> Iterator[str]:

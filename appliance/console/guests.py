@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
+from appliance.system.vigil import Vigil
+
 T = TypeVar("T")
 
 
@@ -16,7 +18,10 @@ class Guests(Generic[T]):
     """A set that tells when it is empty."""
 
     _here: set[T] = field(factory=set, init=False)
-    _waiting: list[Deferred[None]] = field(factory=list, init=False)
+    _vigil: Vigil = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._vigil = Vigil(lambda: self._here)
 
     def __len__(self) -> int:
         return len(self._here)
@@ -34,16 +39,8 @@ class Guests(Generic[T]):
     def discard(self, guest: T) -> None:
         """C{guest} has left, if it was here."""
         self._here.discard(guest)
-        if not self._here:
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                each.callback(None)
+        self._vigil.look()
 
     def whenEmpty(self) -> Deferred[None]:
         """Fires when nobody is here; at once when nobody is here now."""
-        empty: Deferred[None] = Deferred()
-        if self._here:
-            self._waiting.append(empty)
-        else:
-            empty.callback(None)
-        return empty
+        return self._vigil.wait()

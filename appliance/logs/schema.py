@@ -10,8 +10,9 @@ from enum import Enum
 from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
+from appliance.config.values import LEVELS
 from appliance.logs.facts import names
-from appliance.logs.shapes import LEVELS, VERSION
+from appliance.logs.shapes import VERSION
 from appliance.logs.vocabulary import ENTRIES
 
 _SIMPLE: Final[dict[Any, str]] = {

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from appliance.config.values import LEVELS
 from appliance.events import ConnectionEvent, SectionEvent
 from appliance.logs.facts import facts
 from appliance.logs.text import body, clean
@@ -21,9 +22,6 @@ from appliance.logs.vocabulary import Line
 
 VERSION: Final = 1
 """Raised when a name goes or changes its meaning."""
-
-LEVELS: Final = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
-"""The levels' names, as in the option C{debug}."""
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -42,6 +42,7 @@ from appliance.section.settings import Settings, destinations, destinationsText
 from appliance.section.watch import Watch
 from appliance.system.acceptor import Acceptor, dismiss
 from appliance.system.sockets import Listener
+from appliance.system.vigil import Vigil
 from appliance.system.workers import Crew
 from appliance.tls.names import Names, Rule
 
@@ -88,10 +89,10 @@ class Section(Service):
         self._census = Census(lambda: sys.maxsize) if census is None else census
         self.limits = Limits(reactor, settings.config, events, self._census.full)
         self._away = TurnedAway(reactor, settings.config.name, events)
-        self._idle: list[Deferred[None]] = []
+        self._vigil = Vigil(lambda: self.joins or self._balancers)
         self._own = Own(reactor, events, self._take, lambda: next(self._ids))
         self._balancers = Balancers(
-            reactor, settings.config, events, self._bare, self._announced, self._tellIdle
+            reactor, settings.config, events, self._bare, self._announced, self._vigil.look
         )
         self.use(settings)
 
@@ -334,20 +335,11 @@ class Section(Service):
         if join.reason is Reason.PROBE:
             self._bare.saw(join.caller.host)
         self._own.ended(join)
-        self._tellIdle()
-
-    def _tellIdle(self) -> None:
-        if not self.joins and not self._balancers:
-            idle, self._idle = self._idle, []
-            for waiting in idle:
-                waiting.callback(None)
+        self._vigil.look()
 
     def whenIdle(self) -> Deferred[None]:
         """Fires when there is no connection; at once when there is none now."""
-        waiting: Deferred[None] = Deferred()
-        self._idle.append(waiting)
-        self._tellIdle()
-        return waiting
+        return self._vigil.wait()
 
     # --- ending ----------------------------------------------------------------------------
 

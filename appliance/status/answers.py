@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from appliance.status.document import Document, Section
+from appliance.status.document import Document
 from appliance.status.lag import Lag
 from appliance.status.page import page
 from appliance.status.plain import plain
@@ -113,20 +113,21 @@ class Answers:
 
     def ready(self, request: Request) -> Response:
         """Whether new connections are welcome."""
-        return self._ready(self.read().sections, "backends=1" in request.query.split("&"))
+        return _ready(self.read(), "backends=1" in request.query.split("&"))
 
     def sectionReady(self, request: Request) -> Response:
         """The same for one section and its backends."""
-        name = unquote(request.path.rpartition("/")[2])
-        sections = tuple(each for each in self.read().sections if each.name == name)
+        name, document = unquote(request.path.rpartition("/")[2]), self.read()
+        sections = tuple(each for each in document.sections if each.name == name)
         if not sections:
             return _words(404, "there is no such section")
-        return self._ready(sections, True)
+        return _ready(evolve(document, sections=sections), True)
 
-    def _ready(self, sections: tuple[Section, ...], backends: bool) -> Response:
-        answer: Answer = readiness(self.read().state, sections, backends)
-        words = "ready" if answer.ready else "not ready"
-        return _words(200 if answer.ready else 503, "\n".join((words, *answer.lines)))
+
+def _ready(document: Document, backends: bool) -> Response:
+    answer: Answer = readiness(document.state, document.sections, backends)
+    words = "ready" if answer.ready else "not ready"
+    return _words(200 if answer.ready else 503, "\n".join((words, *answer.lines)))
 
 
 @frozen

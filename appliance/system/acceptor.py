@@ -1,6 +1,6 @@
 """Accepts connections without serving them: each socket is handed on as it is.
 
-The supervisor's listeners use this; a process that serves by itself lets Twisted accept.
+Every listener uses this, be it of a section, of the console or of the status.
 """
 
 from __future__ import annotations

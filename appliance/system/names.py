@@ -11,7 +11,7 @@ from functools import partial
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM, getaddrinfo
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, frozen
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
     IAddress,
@@ -31,15 +31,16 @@ _SOCKETS: Final = {"TCP": SOCK_STREAM, "UDP": SOCK_DGRAM}
 
 
 @implementer(IHostResolution)
-@frozen
+@define(eq=False)
 class Resolution:
-    """A name that is being resolved."""
+    """A name that is being resolved; where it is C{cancelled} nobody hears of it any more."""
 
     name: str
+    cancelled: bool = False
 
     def cancel(self) -> None:
-        """What the system does cannot be called off."""
-        raise NotImplementedError
+        """Tell nobody: what the system does cannot be called off."""
+        self.cancelled = True
 
 
 @implementer(IHostnameResolver)
@@ -62,6 +63,8 @@ class Names:
         resolutionReceiver.resolutionBegan(resolution)
 
         def tell(found: list[IAddress]) -> None:
+            if resolution.cancelled:
+                return
             for address in found:
                 if addressTypes is None or isinstance(address, tuple(addressTypes)):
                     resolutionReceiver.addressResolved(address)

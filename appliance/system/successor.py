@@ -87,7 +87,7 @@ class Successor:
         """
         command = commandAgain(self._argv)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        waiting = _Waiting(self._reactor)
+        waiting = _Waiting(self._reactor, will)
         descriptors = [each.fileno() for each in sockets]
         last = FIRST + len(descriptors)
         environment = {
@@ -98,7 +98,6 @@ class Successor:
             WORD: str(last),
         }
         with open(os.devnull, "rb") as nothing, theirs, ours:
-            ours.sendall(will.dump())
             ours.setblocking(False)
             kept = dict(enumerate(descriptors, FIRST))
             process = self._reactor.spawnProcess(
@@ -116,8 +115,8 @@ class Successor:
 class _Waiting:
     """Waits for what the other process says, and ends it where that is no good."""
 
-    def __init__(self, reactor: Any) -> None:
-        self.word = _Word(self)
+    def __init__(self, reactor: Any, will: Will) -> None:
+        self.word = _Word(self, will)
         self._reactor = reactor
         self._done: Deferred[int] = Deferred()
         self._limit: IDelayedCall | None = None
@@ -157,14 +156,19 @@ class _Waiting:
 
 
 class _Word(LineOnlyReceiver):
-    """The socket on which the other process says one thing."""
+    """The socket on which the other process hears the will, and says one thing."""
 
     delimiter = b"\n"
     MAX_LENGTH = LONGEST
     transport: Any
 
-    def __init__(self, waiting: _Waiting) -> None:
+    def __init__(self, waiting: _Waiting, will: Will) -> None:
         self._waiting = waiting
+        self._will = will
+
+    def connectionMade(self) -> None:
+        """It listens, or will soon."""
+        self.transport.write(self._will.dump())
 
     def lineReceived(self, line: bytes) -> None:
         """It serves, or says why it does not."""

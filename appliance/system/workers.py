@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
@@ -45,6 +45,7 @@ from appliance.events import (
     WorkerStarted,
 )
 from appliance.system.link import Link
+from appliance.system.vigil import Vigil
 
 LINK = 3
 """The descriptor at which a worker finds its end of the socketpair."""
@@ -147,7 +148,7 @@ class Crew:
         self._replacing: dict[int, IDelayedCall] = {}
         self._stopping = False
         self._retired = False
-        self._idle: list[Deferred[None]] = []
+        self._vigil = Vigil(lambda: self.connections or self._waiting)
 
     # --- what the sections ask for ---------------------------------------------------------
 
@@ -263,16 +264,7 @@ class Crew:
 
     def whenIdle(self) -> Deferred[None]:
         """Fires when no worker has a connection, nor one is waiting for a worker."""
-        idle: Deferred[None] = Deferred()
-        self._idle.append(idle)
-        self._tellIdle()
-        return idle
-
-    def _tellIdle(self) -> None:
-        if not self.connections and not self._waiting:
-            idle, self._idle = self._idle, []
-            for each in idle:
-                each.callback(None)
+        return self._vigil.wait()
 
     def stop(self) -> Deferred[Any]:
         """End all connections and workers; fires when they are gone."""
@@ -339,8 +331,7 @@ class Crew:
         if isinstance(event, Closed):
             worker.given.pop(event.connection, None)
         self._events.publish(event)
-        if self._idle:
-            self._tellIdle()
+        self._vigil.look()
 
     def _ended(self, worker: Worker, how: str) -> None:
         """A worker is gone: say so for each of its connections, and replace it."""
@@ -354,11 +345,11 @@ class Crew:
         for connection, given in worker.given.items():
             seconds = now - given.since
             reason = Reason.STOPPED if self._stopping else Reason.WORKER_LOST
-            closed = Closed(given.section, connection, given.client, reason, 0, 0, seconds, False)
             via = None if given.announced is None else given.announced.via
-            self._events.publish(evolve(closed, via=via))
+            facts = (reason, 0, 0, seconds, False)
+            self._events.publish(Closed(given.section, connection, given.client, *facts, via=via))
         worker.ended.callback(None)
-        self._tellIdle()
+        self._vigil.look()
         if self._stopping or (self._retired and not self._waiting):
             return
         number = worker.number

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.ground import LATE, Ground, Modality, arrived, ground, healthy, serving
 from tests.integration.appliance import keyPair
 from tests.integration.test_records import collecting, kinds
-from tests.integration.traffic import archive
+from tests.integration.traffic import Archive, archive
 from tests.peers import freePort
 
 pytestmark = pytest.mark.real
@@ -71,6 +71,19 @@ async def studies(port: int, number: int) -> list[Modality]:
     return [await Modality(port, at).study(1) for at in range(number)]
 
 
+async def overfull(here: Ground, disk: Disk, port: int, kept: Archive, number: int) -> None:
+    """C{number} associations while the disk is full, and some before and after: all go well."""
+    people = await studies(port, 2)
+    disk.fill()
+    people += await studies(port, number)
+    disk.free()
+    people += await studies(port, 2)
+    for each in people:
+        arrived(kept, each.stored)
+    await here.settled()
+    here.once()
+
+
 def test_log(tmp_path: Path) -> None:
     """While the log cannot be written all else goes on; then it goes on too, and tells the gap."""
     keyPair(tmp_path)
@@ -80,15 +93,7 @@ def test_log(tmp_path: Path) -> None:
         async with archive() as (behind, kept):
             text = "output = disk/log\n" + serving(port, behind)
             with onSmallDisk(tmp_path, text) as (here, disk):
-                await studies(port, 2)
-                disk.fill()
-                people = await studies(port, 40)
-                disk.free()
-                people += await studies(port, 2)
-                for each in people:
-                    arrived(kept, each.stored)
-                await here.settled()
-                here.once()
+                await overfull(here, disk, port, kept, 40)
                 shown = [line for line in here.child.lines if STAMP.match(line)]
                 log = (disk.path / "log").read_text().splitlines()
         # One may have been cut short.
@@ -111,15 +116,7 @@ def test_journal(tmp_path: Path) -> None:
         async with archive() as (behind, kept):
             text = "journal = disk/journal\n" + serving(port, behind)
             with onSmallDisk(tmp_path, text) as (here, disk):
-                await studies(port, 2)
-                disk.fill()
-                people = await studies(port, 20)
-                disk.free()
-                people += await studies(port, 2)
-                for each in people:
-                    arrived(kept, each.stored)
-                await here.settled()
-                here.once()
+                await overfull(here, disk, port, kept, 20)
                 lines = (disk.path / "journal").read_bytes().splitlines()
                 told = here.child.waitFor(r"journal can be written again: .* (\d+) line", LATE)
         whole = [line for line in lines if line.endswith(b"}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from threading import Event
 from typing import Any
 
@@ -10,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHostnameResolver
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
@@ -64,6 +66,21 @@ class NamesTests(TestCase):
         receiver = Receiver()
         Names(reactor).resolveHostName(receiver, name, 104, *more)
         return receiver
+
+    async def test_cancelled(self) -> None:
+        """Whoever has lost interest hears nothing more; others do."""
+        receiver, other = Receiver(), Receiver()
+        Names(reactor).resolveHostName(receiver, "slow", 104).cancel()
+        Names(reactor).resolveHostName(other, "slow", 104)
+        self.hang.set()
+        await other.done
+        # Both threads were let go at the same time, and theirs is over when ours is told.
+        for thread in threading.enumerate():
+            if thread.name == "aside":
+                thread.join()
+        await deferLater(reactor, 0)
+        self.assertEqual(receiver.found, [])
+        self.assertFalse(receiver.done.called)
 
     async def test_found(self) -> None:
         """Addresses of both families, and of one alone where that is asked for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Mapping
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -42,12 +43,16 @@ class CommandTests(SynchronousTestCase):
 class StartTests(TestCase):
     """Real processes, which say what they are told to."""
 
+    passphrases: Mapping[str, bytes] = {}
+
     def start(self, does: str, *sockets: socket.socket, number: int = 0) -> Deferred[int]:
         """Start a process that does C{does} with its heritage C{left}."""
         script = CHILD.format(path=sys.path, does=does)
         # What follows the plugin's name is the child's own affair.
         argv = ["python", "-c", script, "butterfly-tls"]
-        return Successor(reactor, argv, os.environ).start(sockets, Will(number=number))
+        return Successor(reactor, argv, os.environ).start(
+            sockets, Will(self.passphrases, number=number)
+        )
 
     async def test_serves(self) -> None:
         """The number is that of the process that serves, which has the sockets and the will."""
@@ -62,6 +67,12 @@ class StartTests(TestCase):
         pid = await self.start(does, handle, number=20_000)
         self.assertGreater(pid, 1)
         self.assertNotEqual(pid, os.getpid())
+
+    async def test_longWill(self) -> None:
+        """A will that no socket holds at once is read whole."""
+        self.passphrases = {"key.pem": b"x" * 500_000}
+        does = "assert left.will.passphrases == {'key.pem': b'x' * 500_000}\nleft.serving(7)"
+        self.assertEqual(await self.start(does), 7)
 
     async def test_fails(self) -> None:
         """What it says is why."""

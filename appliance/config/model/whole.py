@@ -44,8 +44,7 @@ class GlobalConfig:
 
     C{None} means that the file does not say. C{workers} 0 is one for each processor. C{output} is
     absolute. C{foreground} is C{"yes"}, C{"quiet"} or C{"no"}, C{logFormat} C{"stunnel"} or
-    C{"json"}. C{drainDelay} and C{drainTimeout}
-    are in seconds.
+    C{"json"}. C{drainDelay} and C{drainTimeout} are in seconds.
     """
 
     debug: int = 5
