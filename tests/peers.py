@@ -7,7 +7,7 @@ import atexit
 import contextlib
 import io
 import os
-import secrets
+import random
 import shutil
 import socket
 import sys
@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from time import sleep
 from unittest import TestCase
@@ -32,6 +33,8 @@ READY = 20.0
 
 PORTS = range(20000, 32000)
 """Below those that Linux gives to outgoing connections (ip_local_port_range), above DICOM's own."""
+
+_turns = cycle(random.SystemRandom().sample(PORTS, len(PORTS)))
 
 
 @frozen
@@ -98,13 +101,14 @@ def phantom(frames: int = 3) -> tuple[Path, ...]:
 def freePort() -> int:
     """A port that nobody listens on, and that the system gives to no outgoing connection.
 
-    One of those may have it again before the program that is to listen there does.
+    One of those may have it again before the program that is to listen there does. The same port
+    is given again only after all others.
     """
-    while True:
-        port = secrets.choice(PORTS)
+    for port in _turns:
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port
+    raise AssertionError("a cycle has no end")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -21,6 +22,7 @@ from pydicom.uid import (
 from pynetdicom import AE, build_context, evt
 from pynetdicom import sop_class as s
 
+from tests.integration.appliance import READY
 from tests.integration.truth import Accounts
 from tests.objects import ROOT
 
@@ -75,13 +77,15 @@ class Archive:
     """The PACS; C{accounts} is its own count.
 
     C{answers} has the statuses of final answers to come, by the calling title, and success after
-    these; C{matches} how many answers a query or a retrieval has.
+    these; C{matches} how many answers a query or a retrieval has, the last of which waits for the
+    client to give up if it C{holds}.
     """
 
     def __init__(self, port: int) -> None:
         self.accounts = Accounts()
         self.answers: dict[str, list[int]] = {}
         self.matches = 3
+        self.holds = False
         self.destination = 0
         self.entity = AE(TITLE)
         self.entity.maximum_associations = 100
@@ -126,7 +130,7 @@ class Archive:
             yield final, None
             return
         for number in range(self.matches):
-            if event.is_cancelled:
+            if event.is_cancelled or (self.holds and number == self.matches - 1 and givenUp(event)):
                 yield 0xFE00, None
                 return
             yield 0xFF00 + number % 2, identifier(number % 100)
@@ -150,6 +154,16 @@ class Archive:
     def _managed(self, event: Any) -> tuple[int, Dataset | None]:
         status = self._status(event)
         return status, None if status else identifier(30)
+
+
+def givenUp(event: Any) -> bool:
+    """Whether the client gives the query up, which pynetdicom does not hear while it answers."""
+    until = monotonic() + READY
+    while monotonic() < until:
+        if event.is_cancelled:
+            return True
+        sleep(0.01)
+    return False
 
 
 ABORT, VANISH = -1, -2

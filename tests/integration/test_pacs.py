@@ -377,7 +377,10 @@ class Sender:
             if not link.is_established:
                 break
             between(done)
-            answer = link.send_c_store(path)
+            try:
+                answer = link.send_c_store(path)
+            except RuntimeError:  # it has ended since the look at it
+                break
             if "Status" in answer and answer.Status == 0:
                 self.acknowledged.add(path)
         if link.is_established:

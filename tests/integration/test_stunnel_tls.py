@@ -125,7 +125,7 @@ class Bench:
         child = self.stack.enter_context(
             running("stunnel", [program("stunnel4"), path], self.directory)
         )
-        child.waitFor(r"Service \[.*\] \(FD=\d+\) bound to", READY)
+        said(child, r"Service \[.*\] \(FD=\d+\) bound to", text.count("\naccept ="))
         return child
 
     def pair(

@@ -153,7 +153,7 @@ class TestQuery:
     def test_cancelled(self, setting: Setting) -> None:
         """A query that the client cancels: the C-CANCEL has no answer, the query's is FE00H."""
         client = Client("CANCELLED", (a.FIND, IMPLICIT))
-        setting.pacs.matches = 10_000
+        setting.pacs.holds = True
         try:
             link = client.associate(setting.stand)
             answers = []
@@ -163,7 +163,7 @@ class TestQuery:
                     link.send_c_cancel(77, query_model=a.FIND)
             link.release()
         finally:
-            setting.pacs.matches = 3
+            setting.pacs.holds = False
         assert answers[-1] == 0xFE00
         line = assertTrue(setting, client, "released", "released")
         assert operations(line)["C-CANCEL", str(a.FIND)] == (1, {}, 0)

@@ -134,11 +134,11 @@ class TestOthers:
 
     def test_cancelled(self, setting: Setting) -> None:
         """A query that findscu gives up."""
-        setting.pacs.matches = 10_000
+        setting.pacs.holds = True
         try:
             setting.run("findscu", "CANCELLER", "--cancel", 2, *QUERY)
         finally:
-            setting.pacs.matches = 3
+            setting.pacs.holds = False
         found = operations(setting.assertTrue("CANCELLER"))
         assert found["C-CANCEL", str(a.FIND)] == (1, {}, 0)
         assert found["C-FIND", str(a.FIND)][1] == {"FE00H": 1}
