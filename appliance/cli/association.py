@@ -182,6 +182,15 @@ def disconnect(association: Association) -> None:
             socket.socket.shutdown(transport, socket.SHUT_RDWR)
 
 
+def rouse(association: Association) -> None:
+    """Let whoever waits for an answer over an association that is no more hear that.
+
+    pynetdicom says it once, and its own thread may be the one that hears it.
+    """
+    if not association.is_alive():
+        association.dimse.msg_queue.put((None, None))
+
+
 def _refusal(association: Association, error: BaseException, destination: Destination) -> str:
     """Why an association was not established, which is C{error} if the server gave no reason."""
     if association.is_rejected:

@@ -26,6 +26,7 @@ from appliance.cli.association import (
     associated,
     disconnect,
     protection,
+    rouse,
 )
 from appliance.cli.progress import Progress, every, inWords
 
@@ -143,10 +144,11 @@ def deliver(
 
 
 def _watch(association: Association, destination: Destination, progress: Progress) -> None:
-    """Draw the progress, and end an association that stands still."""
+    """Draw the progress, and end an association that stands still or that is lost."""
     progress.draw()
     if progress.still > destination.timeout:
         disconnect(association)
+    rouse(association)
 
 
 def store(association: Association, stored: StoredObject) -> Outcome:

@@ -12,6 +12,7 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pydicom
@@ -19,6 +20,7 @@ import pytest
 from attrs import evolve
 from pydicom.uid import UID, generate_uid
 from pynetdicom import AllStoragePresentationContexts
+from pynetdicom.dimse import DIMSEServiceProvider
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.cli.arguments import hostAndPort, seconds, title
@@ -389,6 +391,27 @@ class DeliveryTests(SynchronousTestCase):
             next(delivery)
             child.process.kill()
             child.process.wait(20)
+            error = self.assertRaises(AssociationError, next, delivery)
+        self.assertIn("closed the connection", str(error))
+
+    def test_lostUnheard(self) -> None:
+        """The same, where pynetdicom's own thread takes the word of the end from who waits."""
+        objects = [each for each in map(readObject, (self.study[3], self.study[4])) if each]
+        with pacs(self.directory) as (child, port), open(os.devnull, "w") as nothing:
+            heard = DIMSEServiceProvider.get_msg
+
+            def late(provider: DIMSEServiceProvider, block: bool = False) -> Any:
+                if block:
+                    child.process.kill()
+                    provider.assoc._reactor_checkpoint.set()
+                    provider.assoc.join(20)
+                    provider.msg_queue.queue.clear()
+                return heard(provider, block)
+
+            progress = Progress(sum(each.size for each in objects), nothing)
+            delivery = deliver(Destination("127.0.0.1", port), objects, progress)
+            next(delivery)
+            self.patch(DIMSEServiceProvider, "get_msg", late)
             error = self.assertRaises(AssociationError, next, delivery)
         self.assertIn("closed the connection", str(error))
 
