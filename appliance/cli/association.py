@@ -17,7 +17,13 @@ from typing import Any
 from attrs import frozen
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.presentation import PresentationContext
+
+from appliance.cli.steady import steady
+
+PERMANENT = 1
+"""A result of an A-ASSOCIATE-RJ, PS3.8 table 9-21."""
 
 # A-ASSOCIATE-RJ by (source, reason), PS3.8 table 9-21: what to do next.
 ADVICE = {
@@ -87,9 +93,18 @@ def clientContext(
 
 
 class _Overheard(logging.Handler):
-    """Keeps the last error of the network: pynetdicom logs it and then forgets it."""
+    """Keeps what pynetdicom hears and forgets: the last error of the network, and a rejection.
+
+    Where the server hangs up right after that, it may say no more than that there is nobody.
+    """
 
     error: BaseException | None = None
+    rejection: A_ASSOCIATE_RJ | None = None
+
+    def hear(self, event: evt.Event) -> None:
+        """Take a PDU that has come in."""
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            self.rejection = event.pdu
 
     def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
         """Take the exception that is being handled where this is logged."""
@@ -111,12 +126,13 @@ def associated(
     log.addHandler(overheard)
     begun = monotonic()
     try:
-        association = _request(destination, contexts, handlers or [])
+        hearing = [*(handlers or []), (evt.EVT_PDU_RECV, overheard.hear)]
+        association = steady(_request(destination, contexts, hearing))
         transport = association.dul.socket and association.dul.socket.socket
         if not association.is_established or transport is None:
             late = monotonic() - begun >= destination.timeout
             error = overheard.error or (TimeoutError() if late else ConnectionAbortedError())
-            raise AssociationError(_refusal(association, error, destination))
+            raise AssociationError(_refusal(association, overheard.rejection, error, destination))
         # Command and data leave as two small writes: the second must not wait for an ACK.
         transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
@@ -182,21 +198,17 @@ def disconnect(association: Association) -> None:
             socket.socket.shutdown(transport, socket.SHUT_RDWR)
 
 
-def rouse(association: Association) -> None:
-    """Let whoever waits for an answer over an association that is no more hear that.
-
-    pynetdicom says it once, and its own thread may be the one that hears it.
-    """
-    if not association.is_alive():
-        association.dimse.msg_queue.put((None, None))
-
-
-def _refusal(association: Association, error: BaseException, destination: Destination) -> str:
+def _refusal(
+    association: Association,
+    rejection: A_ASSOCIATE_RJ | None,
+    error: BaseException,
+    destination: Destination,
+) -> str:
     """Why an association was not established, which is C{error} if the server gave no reason."""
-    if association.is_rejected:
-        answer = association.acceptor.primitive
-        words = f"{destination}: {answer.result_str.lower()}: {answer.reason_str.lower()}"
-        advice = ADVICE.get((answer.result_source, answer.diagnostic))
+    if rejection is not None:
+        result = "permanent" if rejection.result == PERMANENT else "transient"
+        words = f"{destination}: rejected {result}: {rejection.reason_str.lower()}"
+        advice = ADVICE.get((rejection.source or 0, rejection.reason_diagnostic or 0))
         return f"{words}; {advice}" if advice else words
     if association.rejected_contexts:
         return (

@@ -26,9 +26,9 @@ from appliance.cli.association import (
     associated,
     disconnect,
     protection,
-    rouse,
 )
 from appliance.cli.progress import Progress, every, inWords
+from appliance.cli.steady import rouse
 
 # pynetdicom's name for: send the file's own bytes and read them while sending.
 _config.STORE_SEND_CHUNKED_DATASET = True

@@ -21,6 +21,7 @@ from attrs import evolve
 from pydicom.uid import UID, generate_uid
 from pynetdicom import AllStoragePresentationContexts
 from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.transport import AssociationSocket
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance.cli.arguments import hostAndPort, seconds, title
@@ -183,6 +184,36 @@ class RefusalTests(SynchronousTestCase):
             with answering(partial(reject, answer)) as port:
                 self.assertIn(words, self.send(port, "--plain").err)
 
+    def test_rejectedAtOnce(self) -> None:
+        """The same, where the connection has ended before pynetdicom looks whether it is there."""
+
+        def reject(connection: socket.socket) -> None:
+            connection.recv(65536)
+            connection.sendall(REJECTED + b"\1\1\7")
+            connection.recv(1)
+
+        class Late(threading.Event):
+            """Is waited for until the connection has ended."""
+
+            def wait(self, timeout: float | None = None) -> bool:
+                closed.wait(20)
+                return super().wait(timeout)
+
+        def close(transport: AssociationSocket) -> None:
+            closing(transport)
+            closed.set()
+
+        def init(transport: AssociationSocket, *argv: Any, **options: Any) -> None:
+            making(transport, *argv, **options)
+            transport._ready = Late()
+
+        closed = threading.Event()
+        making, closing = AssociationSocket.__init__, AssociationSocket.close
+        self.patch(AssociationSocket, "__init__", init)
+        self.patch(AssociationSocket, "close", close)
+        with answering(reject) as port:
+            self.assertIn("called ae title not recognised", self.send(port, "--plain").err)
+
     def test_aborted(self) -> None:
         """An abort or a close instead of an answer."""
         for answer in (ABORTED, b""):
@@ -253,7 +284,9 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(said.status, 1)
         self.assertEqual(
             said.err,
-            "pynetdicom is not installed: install with `pip install 'butterfly-tls[demo]'`\n",
+            "pynetdicom is not installed: the Debian packages come without it. Run this from a "
+            "clone after `make demo`, or install with `pip install 'butterfly-tls[demo]'` into a "
+            "virtual environment\n",
         )
 
 

@@ -6,7 +6,6 @@ It needs pynetdicom, and so does every module that imports it.
 from __future__ import annotations
 
 import ssl
-import threading
 from typing import Any
 
 from pydicom.uid import UID
@@ -14,41 +13,9 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_role
 
-from tests.integration.appliance import READY
+from appliance.cli.steady import steady
 from tests.integration.archive import TITLE
 from tests.integration.truth import Accounts, Stand
-
-
-class _Checkpoint(threading.Event):
-    """Where the thread of an association halts while another one sends and waits for an answer.
-
-    pynetdicom's own does not wait until that thread has halted, so that it takes the answer now
-    and then, and the one that waits gets none.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._halted = threading.Event()
-        self.set()
-
-    def clear(self) -> None:
-        """Return when the thread has halted."""
-        if self.is_set():
-            self._halted.clear()
-            super().clear()
-            self._halted.wait(READY)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Halt, if told to."""
-        if not self.is_set():
-            self._halted.set()
-        return super().wait(timeout)
-
-
-def steady(link: Association) -> Association:
-    """C{link}, over which something can be asked without losing the answer."""
-    link._reactor_checkpoint = _Checkpoint()
-    return link
 
 
 def anyServer() -> ssl.SSLContext:

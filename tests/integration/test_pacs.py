@@ -369,8 +369,12 @@ class Sender:
     def _associate(self, paths: list[Path], between: Any) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        link = self._ae.associate(
-            "127.0.0.1", self._port, ae_title="ARCHIVE", tls_args=(context, None)
+        from appliance.cli.steady import steady
+
+        link = steady(
+            self._ae.associate(
+                "127.0.0.1", self._port, ae_title="ARCHIVE", tls_args=(context, None)
+            )
         )
         self.associations += 1
         for done, path in enumerate(paths):

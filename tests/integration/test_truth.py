@@ -12,9 +12,10 @@ pytest.importorskip("pynetdicom", reason="pynetdicom (the [demo] extra) is not i
 from attrs import frozen
 from pynetdicom.sop_class import Verification
 
+from appliance.cli.steady import steady
 from tests.integration import archive as a
 from tests.integration.archive import Archive, archive, identifier, instance
-from tests.integration.clients import Client, steady
+from tests.integration.clients import Client
 from tests.integration.truth import Account, Stand, operations, standing
 
 pytestmark = pytest.mark.real

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.sop_class import Verification
 
+from appliance.cli.steady import steady
 from appliance.dicom.inspect import Inspector
 from appliance.events import AssociationEnded, AssociationRequested, Outcome, Unreadable
 from tests.dicom.test_framer import cutAt
@@ -30,7 +31,6 @@ from tests.integration import archive as a
 from tests.integration import packing as p
 from tests.integration.appliance import READY
 from tests.integration.archive import Archive, archive, identifier, instance
-from tests.integration.clients import steady
 from tests.integration.truth import Kind
 from tests.peers import freePort, phantom, program
 
