@@ -45,6 +45,7 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         Measure("p99Ms", "the same, p99 in ms"),
         Measure("perSecond", "connections per second, four at a time", 0, limited=True),
     ),
+    "profile": (Measure("cpuMs", "CPU milliseconds per connection", 3),),
     "roundtrip": (
         Measure("p50Us", "round trip of 100 bytes, p50 in µs", 0),
         Measure("p99Us", "the same, p99 in µs", 0),
@@ -75,6 +76,7 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
 TITLES = {
     "bulk": "Bulk transfer",
     "connections": "New connections",
+    "profile": "Where a connection's time goes",
     "roundtrip": "Small messages",
     "dicom": "DICOM",
     "memory": "Memory",

@@ -25,6 +25,7 @@ from bench.terminators import ALL, NAMES, Before, Ours
 PARTS = {
     "bulk": 220,
     "connections": 110,
+    "profile": 60,
     "roundtrip": 85,
     "dicom": 240,
     "memory": 160,

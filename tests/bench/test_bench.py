@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench import measure
 from bench.goals import GOALS, MEASURES, TITLES, Goal
-from bench.processes import Processes
+from bench.parts.profile import shares
+from bench.processes import LoadError, Processes
 from bench.report import DOCUMENT, Results, markdown, merged
 from bench.run import PARTS
 from bench.session import Session
@@ -30,6 +31,27 @@ def results(*samples: tuple[str, str, int, float], part: str = "bulk") -> Result
         for cell, program, n, value in samples
     ]
     return Results({"meta": {}, "parts": {}, "samples": made})
+
+
+class ProfileTests(SynchronousTestCase):
+    """Where a program was found."""
+
+    def test_shares(self) -> None:
+        """Files of code are told apart by their names; all shares together are the whole."""
+        text = """
+4         ,libpython3.11.so.1.0
+2         ,[kernel.kallsyms]
+1         ,_socket.cpython-311-x86_64-linux-gnu.so
+1         ,_rust.abi3.so
+1         ,libcrypto.so.3
+1         ,[vdso]
+"""
+        wanted = {"kernel": 0.2, "OpenSSL": 0.2, "Python": 0.5, "the program itself, libc": 0.1}
+        self.assertEqual(shares(text), wanted)
+
+    def test_nothing(self) -> None:
+        """Without a single look there are no shares."""
+        self.assertRaises(LoadError, shares, "\n")
 
 
 class ReportTests(SynchronousTestCase):
