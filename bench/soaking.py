@@ -63,8 +63,9 @@ Samples = Sequence[dict[str, Any]]
 
 
 def of(samples: Samples, phase: str) -> list[dict[str, Any]]:
-    """Those of one phase, but for its first second, in which others are still in it."""
-    return [each for each in samples if each["phase"] == phase][1:]
+    """Those of one phase, but for its first second, where there are more: others are still in it."""
+    found = [each for each in samples if each["phase"] == phase]
+    return found[1:] or found
 
 
 def values(samples: Samples, name: str) -> list[float]:
