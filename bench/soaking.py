@@ -63,7 +63,7 @@ Samples = Sequence[dict[str, Any]]
 
 
 def of(samples: Samples, phase: str) -> list[dict[str, Any]]:
-    """Those of one phase, but for its first second, where there are more: others are still in it."""
+    """Those of one phase; where there are more, not the first: others are still in it then."""
     found = [each for each in samples if each["phase"] == phase]
     return found[1:] or found
 
