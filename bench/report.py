@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -158,10 +158,15 @@ class Results:
         if len(self.goals()) > 1:
             made["goals"] = markdown(self.goals())
         text = document.read_text(encoding="utf-8")
-        for name, block in made.items():
-            mark = re.compile(rf"(<!-- bench:{name} -->\n).*?(<!-- bench -->)", re.S)
-            text = mark.sub(lambda m, new=block: f"{m[1]}{new}\n{m[2]}", text)
-        document.write_text(text, encoding="utf-8")
+        document.write_text(refilled(text, made), encoding="utf-8")
+
+
+def refilled(text: str, made: Mapping[str, str]) -> str:
+    """C{text} with what was C{made} between its marks C{<!-- bench:NAME -->}."""
+    for name, block in made.items():
+        mark = re.compile(rf"(<!-- bench:{name} -->\n).*?(<!-- bench -->)", re.S)
+        text = mark.sub(lambda m, new=block: f"{m[1]}{new}\n{m[2]}", text)
+    return text
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
