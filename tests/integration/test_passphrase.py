@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from appliance.cli.child import environment
 from tests import material as m
-from tests.integration.appliance import TWISTD, configure, keyPair, section
+from tests.integration.appliance import READY, TWISTD, configure, keyPair, section
 from tests.integration.test_peers import openssl
 from tests.peers import freePort, program
 
@@ -46,10 +47,11 @@ def atTerminal(directory: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]
         os.close(ours)
 
 
-def hear(terminal: int, words: bytes) -> bytes:
-    """Read the terminal until C{words} have come; all that was read."""
+def hear(terminal: int, *words: bytes) -> bytes:
+    """Read the terminal until all C{words} have come, in any order; all that was read."""
     heard = b""
-    while words not in heard:
+    while not all(each in heard for each in words):
+        assert select([terminal], [], [], READY)[0], heard
         heard += os.read(terminal, 4096)
     return heard
 
@@ -76,7 +78,7 @@ def test_typed(tmp_path: Path) -> None:
         assert b"s3cret" not in heard
         assert b"New, TLSv1.3" in openssl(port).stdout
         process.send_signal(1)
-        heard = hear(terminal, b"Configuration successful") + hear(terminal, b"serves")
+        heard = hear(terminal, b"Configuration successful", b"serves")
         assert b"pass phrase" not in heard
         assert b"New, TLSv1.3" in openssl(port).stdout
 
