@@ -21,7 +21,7 @@ from appliance import __version__
 from appliance.backend.board import ALL
 from appliance.config.model import Config, ConfigError, GlobalConfig, Problem
 from appliance.departure import Departure
-from appliance.events import Accepting, Events, Refused, Starting, Warned
+from appliance.events import Accepting, BackendChanged, Events, Refused, Starting, Warned
 from appliance.health.hook import Hook
 from appliance.logs.journald import Journald
 from appliance.logs.listener import LogListener
@@ -34,7 +34,7 @@ from appliance.status.ledger import Ledger
 from appliance.status.readiness import Readiness
 from appliance.system.descriptors import raiseLimit
 from appliance.system.heritage import Will
-from appliance.system.process import ProcessError
+from appliance.system.process import ProcessError, leaveNoDump
 from appliance.system.signals import install
 from appliance.system.successor import Holder
 from appliance.system.workers import Crew
@@ -67,11 +67,12 @@ class Daemon(Appliance):
         self.ledger: Ledger | None = None
         self.departure = Departure(reactor, events, self)
         self._hook = Hook(reactor, events)
-        events.subscribe(self._hook)
+        events.subscribe(self._hook, (BackendChanged,))
 
     def begin(self, config: Config) -> None:
         """Make everything ready with the first configuration. Raises L{ConfigError}."""
         raiseLimit()
+        leaveNoDump()
         if sys.stdin is not None and sys.stdin.isatty():
             self.passphrases.ask(getpass)
         self.apply(config)
@@ -337,18 +338,17 @@ def sinksFor(
     output: str | None,
     syslog: bool | None,
     owner: tuple[int | None, int | None] = (None, None),
-    mode: int = 0o666,
     journal: str | None = None,
 ) -> tuple[Sink, ...]:
     """Where the log goes: to the terminal in the C{foreground}, to the file C{output}, to syslog.
 
     C{syslog} C{None} is for when there is nowhere else. The socket C{journal}, if there is one, is
     systemd's, which reads terminal and syslog anyway: it stands in for both. The file gets
-    C{owner} and C{mode}, see L{File}. Raises C{OSError}.
+    C{owner}, see L{File}. Raises C{OSError}.
     """
     files: list[Sink] = []
     if output is not None:
-        files.append(File(output, process.appendLog, *owner, mode=mode))
+        files.append(File(output, process.appendLog, *owner))
     system: list[Sink] = [terminal()] if foreground else []
     if syslog or (syslog is None and not files and not system):
         system.append(Syslog(process.service, process.facility))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 from twisted.application.service import MultiService
@@ -35,7 +35,6 @@ from appliance.events import (
     Closed,
     Configured,
     ConnectionEvent,
-    Event,
     Events,
     Initializing,
     KeyLoaded,
@@ -46,7 +45,7 @@ from appliance.events import (
 )
 from appliance.health.learnt import Learnt
 from appliance.limits.networks import clientIn
-from appliance.section import Section, Settings, settingsFor
+from appliance.section import Section, Settings, limits, settingsFor, watch
 from appliance.section.addresses import Addresses, Found
 from appliance.section.census import Census
 from appliance.section.renewal import Renewal
@@ -55,6 +54,9 @@ from appliance.system.descriptors import capacity, needed
 from appliance.system.sockets import Listener, refused
 from appliance.system.workers import Count, Crew
 from appliance.tls.passphrase import Passphrases
+
+HEARD: Final = (*limits.HEARD, *watch.HEARD)
+"""The events that sections learn from."""
 
 
 @frozen
@@ -96,7 +98,7 @@ class Appliance(MultiService):
             reactor, events, lambda: self.sections, self.passphrases, self.refresh, listens
         )
         self.renewal.setServiceParent(self)
-        events.subscribe(self._hear)
+        events.subscribe(self._hear, HEARD)
 
     def _capacity(self) -> int:
         """How many connections this process, or all its workers together, may have."""
@@ -238,13 +240,12 @@ class Appliance(MultiService):
 
     # --- backends --------------------------------------------------------------------------
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: ConnectionEvent) -> None:
         """Let a section hear what happens to its connections, wherever that is."""
-        if isinstance(event, ConnectionEvent):
-            self.census.hear(event)
-            section = self._byName.get(event.section)
-            if section is not None:
-                section.watch.hear(event)
+        self.census.hear(event)
+        section = self._byName.get(event.section)
+        if section is not None:
+            section.watch.hear(event)
 
     def stand(self, section: str, summary: Summary) -> None:
         """Take up how the backends of C{section} stand, which another process watches."""

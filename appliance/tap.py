@@ -28,12 +28,15 @@ from appliance.logs.listener import LogListener, onError, twistedObserver
 from appliance.logs.sinks import Sink
 from appliance.section.reading import load
 from appliance.system.heritage import Heritage, Will, handedOver, heritage
-from appliance.system.notify import Notifier
+from appliance.system.notify import HEARD, Notifier
 from appliance.system.process import (
     ProcessError,
+    become,
     checkPidFile,
     groupNumber,
+    groupsOf,
     keepOpen,
+    maskAtLeast,
     renumber,
     userNumber,
 )
@@ -79,6 +82,7 @@ class Hosted(Daemon):
     observesTwisted = True
     emptiesPidFile = False
     twistd: Any = {}
+    groups: tuple[int, ...] | None = None
     _empty: Any = None
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
@@ -96,6 +100,16 @@ class Hosted(Daemon):
             # An old number in a file that stays would point to a stranger one day.
             empty = keepOpen(self.twistd["pidfile"])
             self._empty = self._reactor.addSystemEventTrigger("after", "shutdown", empty)
+        if self.groups is not None:
+            self._giveUpRights(self.groups)
+
+    def _giveUpRights(self, groups: tuple[int, ...]) -> None:
+        # twistd would do that next, but looks the user up, who may not be known in another root.
+        try:
+            become(self.twistd["uid"], self.twistd["gid"], groups)
+        except ProcessError as error:
+            raise SystemExit(f"{error}\nNothing was started") from None
+        self.twistd["uid"] = self.twistd["gid"] = None
 
     def will(self) -> Will:
         """The same, and where our number stands."""
@@ -123,9 +137,12 @@ def makeService(options: Options) -> Hosted:
     install()
     from twisted.internet import reactor
 
+    # A pid file that everybody may write to would choose whom a stop ends.
+    maskAtLeast(0o022)
     parent: Any = options.parent if options.parent is not None else {}
     path = os.path.abspath(options["config"])
-    overlay = None if options["overlay"] is None else os.path.abspath(options["overlay"])
+    # As with --pidfile=, an empty name is none: a unit has a place for one.
+    overlay = os.path.abspath(options["overlay"]) if options["overlay"] else None
     left = heritage(os.environ, handedOver())
     try:
         config = load(path, overlay)
@@ -148,6 +165,8 @@ def makeService(options: Options) -> Hosted:
         daemon = Hosted(reactor, events, read, log, crew)
         daemon.observesTwisted = not bool(parent.get("logger"))
         daemon.twistd = parent
+        if parent.get("uid") is not None and os.geteuid() == 0 and not parent.get("euid"):
+            parent["gid"], daemon.groups = groupsOf(parent["uid"], parent.get("gid"))
         daemon.emptiesPidFile = bool(config.process.pid) and (
             parent.get("pidfile") == config.process.pid
         )
@@ -160,7 +179,7 @@ def makeService(options: Options) -> Hosted:
         daemon.begin(config)
         attach(daemon, reactor, events, log, config, os.environ)
         notifier = Notifier(reactor, os.environ)
-        events.subscribe(notifier)
+        events.subscribe(notifier, HEARD)
         notifier.setServiceParent(daemon)
         StallWatch(reactor, events).setServiceParent(daemon)
         reactor.addSystemEventTrigger("after", "shutdown", damper.flush)

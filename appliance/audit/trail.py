@@ -27,6 +27,7 @@ from appliance.audit.syslog import Origin, message
 from appliance.events import (
     Accepting,
     AssociationRefused,
+    Banned,
     Configured,
     ConnectionEvent,
     ConsoleLogin,
@@ -108,6 +109,8 @@ class Trail:
             case FilesRefused(section=name, problems=problems) if self._serves:
                 what = f"changed files of [{name}] were refused: {'; '.join(problems)}"
                 self._tell(configurationAlert(by, when, self._uri, what, applied=False))
+            case Banned():
+                self._alertBan(event)
             case ConsoleLogin(ok=True):
                 self._tellLogin(event, 0)
             case ConsoleLogin():
@@ -161,12 +164,21 @@ class Trail:
             what += f" (certificate at depth {known.rejected.depth}: {known.rejected.error})"
         if remote is None:
             remote = known.backend if known.dialled else known.client
-        node = Node(_host(remote), subject, title)
-        text = f"[{event.section}] {what}"
+        self._count(event.section, Node(_host(remote), subject, title), kind, what)
+
+    def _alertBan(self, event: Banned) -> None:
+        # A node has an address; who is banned may have all of a network's.
+        address, slash, _ = event.client.partition("/")
+        network = f", all of {event.client}" if slash else ""
+        what = f"it was bad too often and is banned for {event.seconds:g} s{network}: {event.why}"
+        self._count(event.section, Node(address), "banned", what)
+
+    def _count(self, section: str, node: Node, kind: str, what: str) -> None:
+        text = f"[{section}] {what}"
         self._repeats.saw(
-            (event.section, node.address, kind),
-            Alert(event.section, node, text),
-            Alert(event.section, node, f"{text}; {MANY} were not let in"),
+            (section, node.address, kind),
+            Alert(section, node, text),
+            Alert(section, node, f"{text}; {MANY} were not let in"),
         )
 
     def _tellAlert(self, alert: Alert, more: int) -> None:

@@ -21,7 +21,7 @@ RECENT = 5.0
 
 @define(eq=False)
 class Backend:
-    """One C{connect} line.
+    """One C{connect} line; C{name} is what must be resolved, empty where that is nothing.
 
     A name is resolved when it is first needed, and again in the background once what is known is
     no longer fresh, so that nobody waits for a slow resolver and a PACS that moves needs no
@@ -32,23 +32,25 @@ class Backend:
     resolve: Resolve
     clock: IReactorTime
     delay: bool = False
+    name: str = field(init=False)
+    _fixed: tuple[Target, ...] = field(default=(), init=False)
     _known: tuple[Target, ...] = field(default=(), init=False)
     _answered: float = field(default=float("-inf"), init=False)
     _waiting: list[Deferred[tuple[Target, ...]]] = field(factory=list, init=False)
 
-    @property
-    def name(self) -> str:
-        """The name that must be resolved; empty where there is none."""
-        if isinstance(self.address, UnixAddress) or isLiteral(self.address.host or LOCALHOST):
-            return ""
-        return self.address.host
+    def __attrs_post_init__(self) -> None:
+        address, self.name = self.address, ""
+        if isinstance(address, UnixAddress):
+            self._fixed = (Target(address.path, 0),)
+        elif isLiteral(address.host or LOCALHOST):
+            self._fixed = (Target(address.host or LOCALHOST, address.port),)
+        else:
+            self.name = address.host
 
     async def targets(self) -> tuple[Target, ...]:
         """The addresses to try, in order; the last good ones while the resolver has none."""
-        if isinstance(self.address, UnixAddress):
-            return (Target(self.address.path, 0),)
-        if not self.name:
-            return (Target(self.address.host or LOCALHOST, self.address.port),)
+        if self._fixed:
+            return self._fixed
         if self.delay or not self._known:
             return await self.ask()
         if self.clock.seconds() >= self._answered + FRESH:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from attrs import define, evolve, field, frozen
 
@@ -36,6 +37,9 @@ class Standing:
 
 
 UNKNOWN = Standing()
+
+HEARD: Final = (Dialled, Closed)
+"""The events that a board counts by."""
 
 ALL = ""
 """What stands for all targets together, where they are drained together."""

@@ -132,9 +132,8 @@ class Pool:
                 self.events.publish(failed)
             found += targets
         able = self.board.able(found)
-        order = self.policy([self.board.load(str(target)) for target in able], self.turn)
+        ordered = able if len(able) == 1 else self._inOrder(able)
         self.turn += 1
-        ordered = self.board.upFirst(able[k] for k in order)
         last = self._last.get(caller.host) if caller.resumed else None
         if last is not None and last in able and len(found) > 1 and not self.board.isDown(last):
             self.events.publish(Persistent(self.section, caller.connection, str(last)))
@@ -142,6 +141,10 @@ class Pool:
         elif len(found) > 1 and ordered:
             self._tellOrder(caller, found.index(ordered[0]))
         return found, ordered
+
+    def _inOrder(self, able: list[Target]) -> list[Target]:
+        order = self.policy([self.board.load(str(target)) for target in able], self.turn)
+        return self.board.upFirst(able[k] for k in order)
 
     def _tellOrder(self, caller: Caller, entry: int) -> None:
         robin, fewest = self.policy is roundRobin, self.policy is leastConnections

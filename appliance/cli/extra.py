@@ -12,7 +12,10 @@ import warnings
 from collections.abc import Callable
 
 MODULES = frozenset({"pynetdicom", "pydicom", "numpy", "PIL"})
-INSTALL = "install with `pip install 'butterfly-tls[demo]'`"
+INSTALL = (
+    "the Debian packages come without it. Run this from a clone after `make demo`, or install with "
+    "`pip install 'butterfly-tls[demo]'` into a virtual environment"
+)
 
 Run = Callable[[argparse.Namespace], int]
 

@@ -196,9 +196,19 @@ def _next(made: Made, written: bool, wanted: bool) -> Iterator[str]:
         yield f"  butterfly-tls check {path} --overlay {overlay}"
         yield "  then stop stunnel, which has the ports, and start"
         yield f"  twistd -n --pidfile= butterfly-tls --config {path} --overlay {overlay}"
+        yield "or, as the service of the Debian package, with these lines by"
+        yield "'systemctl edit butterfly-tls':"
+        yield "  [Service]"
+        yield f"  Environment={' '.join(_assigned(made))}"
         yield "The way back: stop that, and start stunnel again."
     elif not wanted:
         yield "Nothing stands in the way. --write DIR writes our files; nothing was written yet."
+
+
+def _assigned(made: Made) -> Iterator[str]:
+    """Our files as the unit of the service takes them, quoted for systemd (systemd.exec(5))."""
+    for name, (path, _) in zip(("CONFIG", "OVERLAY"), made.files, strict=True):
+        yield shlex.quote(f"{name}={path}").replace("%", "%%")
 
 
 def facts(made: Made, written: bool) -> dict[str, Any]:

@@ -41,9 +41,6 @@ from appliance.system.stdio import standardSocket
 MAIN: Final = "ui"
 """What stands in the brackets of lines that are about no connection."""
 
-LOG_MODE: Final = 0o640
-"""What others may do with a log file that was not there."""
-
 LATE: Final = (
     *("encodings.ascii", "encodings.idna", "encodings.latin_1", "stringprep", "unicodedata"),
     *("twisted.internet.process", "twisted.python.threadpool"),
@@ -67,7 +64,7 @@ class Server(Daemon):
         process = config.process
         foreground = process.foreground == "yes"
         syslog = process.syslog is not False
-        fresh = sinksFor(process, foreground, process.output, syslog, mode=LOG_MODE)
+        fresh = sinksFor(process, foreground, process.output, syslog)
         super().adopt(config)
         old, self._log.sinks = self._log.sinks, fresh
         for sink in old:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from typing import Any, Final
 
+import twisted
 from appliance import __version__
 from appliance.console.answer import Answer
 from appliance.console.operator import Operator
@@ -157,7 +157,7 @@ async def version(operator: Operator, _words: Sequence[str]) -> Answer:
     data = {
         "butterfly-tls": __version__,
         "python": platform.python_version(),
-        "twisted": metadata.version("Twisted"),
+        "twisted": twisted.__version__,
         "openssl": operator.status().process.openssl,
     }
     return Answer(data, facts(list(data.items())))

@@ -5,7 +5,8 @@ The data path publishes; logs, metrics, audit and status subscribe. Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -29,32 +30,57 @@ class ConnectionEvent(SectionEvent):
     connection: str
 
 
-Subscriber = Callable[[Event], None]
+Subscriber = Callable[[Any], None]
+
+
+@frozen
+class _Subscription:
+    """Who wants to hear, and which kinds of events with their subclasses."""
+
+    subscriber: Subscriber
+    kinds: tuple[type[Event], ...]
 
 
 @define
 class Events:
-    """Hands each published event to every subscriber, in the order of subscription.
+    """Hands each published event to those who subscribed to it, in the order of subscription.
 
     A subscriber that raises is a defect of its own: the others still hear the event, and
     C{onError} (never raises) hears of the exception.
     """
 
     onError: Callable[[BaseException], None] = field(default=lambda _: None)
-    _subscribers: tuple[Subscriber, ...] = field(default=(), init=False)
+    _subscriptions: tuple[_Subscription, ...] = field(default=(), init=False)
+    _byKind: dict[type[Event], tuple[Subscriber, ...]] = field(factory=dict, init=False)
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Add C{subscriber}; the returned callable takes it away again."""
-        self._subscribers = (*self._subscribers, subscriber)
+    def subscribe(
+        self, subscriber: Subscriber, kinds: Iterable[type[Event]] = (Event,)
+    ) -> Callable[[], None]:
+        """Add C{subscriber} for C{kinds} of events; the returned callable takes it away again."""
+        subscription = _Subscription(subscriber, tuple(kinds))
+        self._use((*self._subscriptions, subscription))
 
         def unsubscribe() -> None:
-            self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
+            self._use(s for s in self._subscriptions if s is not subscription)
 
         return unsubscribe
 
+    def _use(self, subscriptions: Iterable[_Subscription]) -> None:
+        self._subscriptions = tuple(subscriptions)
+        self._byKind = {}
+
+    def _hearers(self, kind: type[Event]) -> tuple[Subscriber, ...]:
+        hearers = self._byKind[kind] = tuple(
+            each.subscriber for each in self._subscriptions if issubclass(kind, each.kinds)
+        )
+        return hearers
+
     def publish(self, event: Event) -> None:
-        """Hand C{event} to all subscribers."""
-        for subscriber in self._subscribers:
+        """Hand C{event} to all who want to hear it."""
+        hearers = self._byKind.get(type(event))
+        if hearers is None:
+            hearers = self._hearers(type(event))
+        for subscriber in hearers:
             try:
                 subscriber(event)
             except Exception as error:

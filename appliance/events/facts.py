@@ -41,6 +41,9 @@ class Leg(Enum):
     TLS = "TLS"
     SOCKET = "socket"
 
+    # Enum's own hashes the name, in Python, and the legs are keys all along the data path.
+    __hash__ = object.__hash__
+
     @property
     def other(self) -> Leg:
         """The opposite leg."""

@@ -32,6 +32,9 @@ _TELLING: Final = (
 )
 """The events that tell something of a backend, which their C{backend} names."""
 
+HEARD: Final = (*_TELLING, Closed, Unreadable)
+"""All events that are evidence, or end it."""
+
 _ENDS: Final = {
     Outcome.ABORTED_BY_BACKEND: "it aborted an association",
     Outcome.CUT_BY_BACKEND: "it hung up in the middle of an association",

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from appliance.events import BackendChanged, Event, Events, HookFailed
+from appliance.events import BackendChanged, Events, HookFailed
 
 WITHIN: Final = 10.0
 """Seconds after which a program is killed."""
@@ -47,10 +47,8 @@ class Hook:
         self._events = events
         self._turns: dict[str, _Turn] = {}
 
-    def __call__(self, event: Event) -> None:
-        """Run the program for C{event}, if it is a change and there is one."""
-        if not isinstance(event, BackendChanged):
-            return
+    def __call__(self, event: BackendChanged) -> None:
+        """Run the program for C{event}, if there is one."""
         program = self.programs.get(event.section)
         if program is None:
             return

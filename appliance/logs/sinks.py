@@ -73,7 +73,7 @@ class File:
         owner: int | None = None,
         group: int | None = None,
         now: Callable[[], datetime] = datetime.now,
-        mode: int = 0o666,
+        mode: int = 0o640,
     ) -> None:
         self._path = os.path.abspath(path)
         self._append = append

@@ -87,9 +87,10 @@ class Addresses:
         return listener
 
     def giveBack(self) -> None:
-        """Undo L{open}."""
+        """Undo L{open}; what has been settled stays."""
         for listener in self._opened:
             listener.giveBack()
+        self._opened = []
 
     def retune(self, sections: Sequence[SectionConfig], found: Sequence[Found]) -> Iterator[str]:
         """Let the sockets that stay have the options that their sections have now.
@@ -111,6 +112,7 @@ class Addresses:
                     listener.close()
         self._found = {config.name: of for config, of in zip(sections, found, strict=True)}
         self._options = {config.name: _options(config) for config in sections}
+        self._opened = []
 
 
 def _options(config: SectionConfig) -> tuple[SocketOption, ...]:

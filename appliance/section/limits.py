@@ -59,6 +59,13 @@ ban would only hide them.
 """
 
 
+HEARD: Final = (
+    *(Dialled, Handshaken, HandshakeFailed, NotAdmitted),
+    *(AssociationAccepted, AssociationRefused, AssociationEnded, Closed),
+)
+"""The events by which limits judge those who are in."""
+
+
 @frozen
 class Refusal:
     """Somebody is not let in; C{why} and C{advice} are words for a person.

@@ -6,17 +6,22 @@ else another process's does, and sends what it writes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
 
+from appliance.backend import board
 from appliance.backend.board import ALL, Board
 from appliance.events import Event, Events
+from appliance.health import evidence
 from appliance.health.learnt import Learnt
 from appliance.health.monitor import Monitor
 from appliance.section.checks import Checks
 from appliance.section.settings import Settings
 from appliance.system.workers import Crew
+
+HEARD: Final = (*board.HEARD, *evidence.HEARD)
+"""The events that tell something of a backend."""
 
 
 class Watch:

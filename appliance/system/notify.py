@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall
@@ -18,6 +18,9 @@ from twisted.internet.interfaces import IDelayedCall
 from appliance.events import Accepting, Configured, Event, HandedOver, Reading, Refused, Stopping
 
 MICROSECONDS = 1_000_000
+
+HEARD: Final = (Accepting, Reading, Configured, Refused, HandedOver, Stopping)
+"""The events that systemd is told of."""
 
 
 class Notifier(Service):
@@ -35,7 +38,7 @@ class Notifier(Service):
         self._serving = False
 
     def __call__(self, event: Event) -> None:
-        """Hear of C{event}."""
+        """Hear of C{event}, one of L{HEARD}."""
         match event:
             case Accepting():
                 self._serving = True

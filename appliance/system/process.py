@@ -5,7 +5,8 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from attrs import frozen
@@ -69,11 +70,27 @@ def renumber(path: str) -> None:
             file.write(number)
 
 
-def become(user: int | None, group: int | None) -> None:
-    """Be C{user} and C{group} for good, and of no other group. Raises L{ProcessError}."""
+def groupsOf(user: int, group: int | None) -> tuple[int, tuple[int, ...]]:
+    """The group that C{user} comes with, unless it is C{group}, and all groups that it is in.
+
+    To be asked before the root changes, where nobody may be known. Raises L{ProcessError}.
+    """
+    try:
+        known = pwd.getpwuid(user)
+    except KeyError:
+        if group is None:
+            found = f"setuid: no user has the number {user}, and so its group is not known"
+            raise ProcessError(f"{found}; write setgid as well") from None
+        return group, (group,)
+    group = known.pw_gid if group is None else group
+    return group, tuple(os.getgrouplist(known.pw_name, group))
+
+
+def become(user: int | None, group: int | None, groups: Sequence[int] | None = None) -> None:
+    """Be C{user} and C{group} for good, and of C{groups} or no other. Raises L{ProcessError}."""
     try:
         if os.geteuid() == 0 and (user is not None or group is not None):
-            os.setgroups([os.getgid() if group is None else group])
+            os.setgroups([os.getgid() if group is None else group] if groups is None else groups)
         if group is not None:
             os.setgid(group)
         if user is not None:
@@ -81,6 +98,20 @@ def become(user: int | None, group: int | None) -> None:
     except OSError as error:
         what = "setgid" if group is not None and os.getgid() != group else "setuid"
         raise ProcessError(f"{what}: {said(error)}") from None
+
+
+def leaveNoDump() -> None:
+    """Let this process and its children write no core dump, which would have the keys in it.
+
+    The hard limit stays, so that whoever looks for a defect can raise it: prlimit(1).
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+
+
+def maskAtLeast(mask: int) -> None:
+    """Let files that are made give to others nothing that C{mask} has."""
+    os.umask(os.umask(0o777) | mask)
 
 
 def changeRoot(path: str) -> None:

@@ -65,7 +65,8 @@ class Wire(Outlet):
     ) -> None:
         super().__init__(reactor, handle)
         self._number = handle.fileno()
-        self._internet = handle.family != socket.AF_UNIX
+        self._family = handle.family
+        self._internet = self._family != socket.AF_UNIX
         self._reading = self._paused = self._readEnded = self._inTurn = False
         self._why = connectionDone
         if handle.gettimeout() != 0:
@@ -243,11 +244,11 @@ class Wire(Outlet):
 
     def getPeer(self) -> IAddress:
         """The remote address."""
-        return _address(self._socket.family, self._socket.getpeername())
+        return _address(self._family, self._socket.getpeername())
 
     def getHost(self) -> IAddress:
         """Our own address."""
-        return _address(self._socket.family, self._socket.getsockname())
+        return _address(self._family, self._socket.getsockname())
 
     def getHandle(self) -> socket.socket:
         """The socket."""

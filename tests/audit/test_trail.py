@@ -178,6 +178,34 @@ class TrailTests(SynchronousTestCase):
         self.assertEqual(root[2].get("AlternativeUserID"), "AETITLES=EVIL")
         self.assertIn("its association with PACS was rejected: not allowed", described(root))
 
+    def test_ban(self) -> None:
+        """A ban names the client, what it did last and for how long, as an alert of a node."""
+        self.hears(e.Banned("S", "192.0.2.7", "it speaks HTTP", 600.0))
+        root = self.only()
+        self.assertEqual(self.codes(), [("110126", "4")])
+        self.assertEqual(root[2].get("UserID"), "192.0.2.7")
+        self.assertEqual(root[2].get("NetworkAccessPointTypeCode"), "2")
+        words = "[S] it was bad too often and is banned for 600 s: it speaks HTTP"
+        self.assertEqual(described(root), words)
+
+    def test_bannedNetwork(self) -> None:
+        """Where a /64 of IPv6 is banned, an address stands for it, and the words name it."""
+        self.hears(e.Banned("S", "2001:db8:7::/64", "it speaks HTTP", 600.0))
+        root = self.only()
+        self.assertEqual(root[2].get("NetworkAccessPointID"), "2001:db8:7::")
+        self.assertEqual(root[2].get("NetworkAccessPointTypeCode"), "2")
+        self.assertIn("banned for 600 s, all of 2001:db8:7::/64: it speaks", described(root))
+
+    def test_bans(self) -> None:
+        """Its own bans sum up as other alerts do, and beside those that led to them."""
+        self.hears(h.opened(), failed(remote="192.0.2.7:1", kind="HTTP"))
+        for _ in range(3):
+            self.hears(e.Banned("S", "192.0.2.7", "it speaks HTTP", 10.0))
+        self.assertEqual(len(self.sent), 2)
+        self.clock.advance(WINDOW)
+        self.assertEqual(len(self.sent), 3)
+        self.assertIn("2 more within 60 s", described(self.messages()[2]))
+
     def test_scanner(self) -> None:
         """A port scanner makes one message a minute, whatever ports it comes from."""
         for number in range(500):

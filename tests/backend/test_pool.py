@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
 from appliance.backend.backend import FRESH, RECENT, Backend
-from appliance.backend.board import Board
+from appliance.backend.board import HEARD, Board
 from appliance.backend.caller import Caller
 from appliance.backend.dialler import OutOfTimeError
 from appliance.backend.policy import byPriority, leastConnections, roundRobin
@@ -372,7 +372,7 @@ class StateTests(PoolCase):
         """Each client goes to the backend that has the fewest."""
         pool = self.two(leastConnections)
         events = pool.events
-        events.subscribe(self.board.hear)
+        events.subscribe(self.board.hear, HEARD)
         callers = [Caller(str(number), "192.0.2.7", number) for number in range(4)]
         for caller in callers:
             self.dialled(pool, caller)

@@ -60,9 +60,19 @@ def test_write(tmp_path: Path) -> None:
     assert sorted(path.name for path in new.iterdir()) == ["butterfly-tls.conf", "overlay.conf"]
     assert stat.S_IMODE((new / "butterfly-tls.conf").stat().st_mode) == 0o644
     assert f"butterfly-tls check {new}/butterfly-tls.conf --overlay {new}/overlay.conf" in said.out
+    drop = f"[Service]\n  Environment=CONFIG={new}/butterfly-tls.conf OVERLAY={new}/overlay.conf\n"
+    assert drop in said.out
     check = ("check", "--offline", new / "butterfly-tls.conf", "--overlay", new / "overlay.conf")
     assert runCommand(*map(str, check)).status == 0
     assert [path.read_bytes() for path in paths] == old
+
+
+def test_quoted(tmp_path: Path) -> None:
+    """In the lines for the unit stands a name as systemd reads it."""
+    (path,) = stunnels(tmp_path, a=section(2761, 104))
+    said = migrate(path, "--write", tmp_path / "a place")
+    quoted = f"Environment='CONFIG={tmp_path}/a place/butterfly-tls.conf' 'OVERLAY={tmp_path}/a"
+    assert quoted in said.out
 
 
 def test_secret(tmp_path: Path) -> None:

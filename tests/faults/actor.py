@@ -1,10 +1,10 @@
 """A client or a PACS that goes through an association to a stage, and waits there for its fate.
 
-The client stores one object through the appliance, the PACS behind it takes it. At its stage an
-actor says C{at}, and then does what it is told: C{go} on to the end, C{reset} the connection,
-C{fin}: say no more but listen, C{notify}: the same by TLS, C{close}. What was stored and released
-it says too. It is a process
-of its own so that it can be killed and stopped, made by a fork of one that has loaded all of this.
+The client stores one object through the appliance, the PACS behind it takes it, in the clear or
+by TLS. At its stage an actor says C{at}, and then does what it is told: C{go} on to the end,
+C{reset} the connection, C{fin}: say no more but listen, C{notify}: the same by TLS, C{alert}: a
+fatal one in the clear, C{close}. What was stored and released it says too. It is a process of its
+own so that it can be killed and stopped, made by a fork of one that has loaded all of this.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -60,6 +61,19 @@ PACS: Final = (
 )
 """The stages of a PACS."""
 
+SECURE: Final = (
+    "listening",  # the kernel has accepted, we have not
+    "accepted",  # nothing was read
+    "greeted",  # the ClientHello was read, and not answered
+    "handshake",  # half of what a server says first
+    "shaken",  # nothing but the handshake was read
+    *PACS[2:],
+)
+"""The stages of a PACS that speaks TLS."""
+
+ALERT: Final = b"\x15\x03\x03\0\x02\x02\x28"
+"""A fatal alert in the clear: handshake_failure."""
+
 SIZE: Final = 200_000
 """Bytes of the object."""
 
@@ -71,6 +85,9 @@ RESET: Final = struct.pack("ii", 1, 0)
 Steps = Iterator[str]
 
 Say = Callable[[str, object], None]
+
+Files = tuple[str, str]
+"""Names of files: a certificate and its key."""
 
 
 class Line:
@@ -101,6 +118,23 @@ class Line:
         self._flush()
         yield "shaken"
 
+    def welcome(self, files: Files) -> Steps:
+        """Shake hands as a server that has its certificate and its key in C{files}."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files)
+        self._tls = context.wrap_bio(self._in, self._out, server_side=True)
+        hello = self._received()
+        yield "greeted"
+        self._in.write(hello)
+        while not self._try(self._tls.do_handshake):
+            if flight := self._out.read():
+                self.raw.sendall(flight[: len(flight) // 2])
+                yield "handshake"
+                self.raw.sendall(flight[len(flight) // 2 :])
+            self._in.write(self._received())
+        self._flush()
+        yield "shaken"
+
     def _try(self, do: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return do(*arguments) or True
@@ -119,7 +153,9 @@ class Line:
     def notify(self) -> None:
         """Say close_notify, and wait for nothing."""
         assert self._tls is not None
-        self._try(self._tls.unwrap)
+        # It is said even where something unread lies before the other side's.
+        with suppress(ssl.SSLError):
+            self._tls.unwrap()
         self._flush()
 
     # --- PDUs ------------------------------------------------------------------------------
@@ -153,7 +189,7 @@ class Line:
 # --- the client ---------------------------------------------------------------------------------
 
 
-def client(port: int, stage: str, say: Say) -> tuple[Line, Steps]:
+def client(port: int, stage: str, say: Say, files: Files | None = None) -> tuple[Line, Steps]:
     """A client of the appliance at C{port}; by its own title the PACS knows its C{stage}."""
     raw = socket.create_connection(("127.0.0.1", port))
     say("from", raw.getsockname()[1])
@@ -197,21 +233,23 @@ def expect(pdu: PDU, kind: type[PDU]) -> None:
 # --- the PACS -----------------------------------------------------------------------------------
 
 
-def pacs(port: int, stage: str, say: Say) -> tuple[Line, Steps]:
-    """The PACS at C{port}, for one association."""
+def pacs(port: int, stage: str, say: Say, files: Files | None = None) -> tuple[Line, Steps]:
+    """The PACS at C{port}, for one association; with C{files} it speaks TLS."""
     server = socket.create_server(("127.0.0.1", port))
     say("listens", True)
     # The kernel accepts by itself: wait until somebody is there.
     select.select([server], [], [])
     line = Line(server)
-    return line, _pacs(line, server, say)
+    return line, _pacs(line, server, say, files)
 
 
-def _pacs(line: Line, server: socket.socket, say: Say) -> Steps:
+def _pacs(line: Line, server: socket.socket, say: Say, files: Files | None) -> Steps:
     yield "listening"
     line.raw, _ = server.accept()
     server.close()
     yield "accepted"
+    if files is not None:
+        yield from line.welcome(files)
     request = line.receive()
     expect(request, AssociateRQ)
     assert isinstance(request, AssociateRQ)
@@ -258,9 +296,11 @@ def suffer(line: Line, fate: str) -> None:
         line.raw.shutdown(socket.SHUT_WR)
     elif fate == "notify":
         line.notify()
+    elif fate == "alert":
+        line.raw.sendall(ALERT)
 
 
-def act(pipe: Connection, who: str, port: int, stage: str) -> None:
+def act(pipe: Connection, who: str, port: int, stage: str, files: Files | None) -> None:
     """Be a C{"client"} or a C{"pacs"} up to C{stage}; words go over C{pipe}."""
     # A terminal's interrupt is for the tests, which end us themselves.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -268,7 +308,7 @@ def act(pipe: Connection, who: str, port: int, stage: str) -> None:
     def say(word: str, fact: object) -> None:
         pipe.send((word, fact))
 
-    line, steps = {"client": client, "pacs": pacs}[who](port, stage, say)
+    line, steps = {"client": client, "pacs": pacs}[who](port, stage, say, files)
     try:
         for step in steps:
             if step != stage:

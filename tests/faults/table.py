@@ -113,6 +113,74 @@ STAGES: Final = Group(
 
 NETNS = "root, for a network namespace"
 
+OUTWARD: Final = Group(
+    "A PACS behind TLS goes, at every stage (`client = yes`)",
+    "DICOM in the clear comes in and goes out by TLS. The PACS at eleven stages: the eight above, "
+    "and with the client's greeting read, in the middle of what a server says first, and with the "
+    "handshake done and nothing else. Again each is a process of its own, all stages are tried at "
+    "once beside an association that stores objects, and another PACS at the same address is "
+    "served afterwards.",
+    (
+        Fault(
+            "the PACS is killed (-9), or closes",
+            "Between two PDUs of an association the client hears A-ABORT, else its connection is "
+            "reset.",
+            "As expected: `handshake`, and after it `cut short` or `TLS reset`. Never a success "
+            "that was none. A client whose PACS fails the handshake is reset too, and hears no "
+            "A-ASSOCIATE-RJ: the TCP connection was there.",
+            ("test_outward::test_server[killed]", "test_outward::test_server[closed]"),
+        ),
+        Fault(
+            "the PACS is stopped (SIGSTOP) anywhere and stays so: half-open",
+            "TIMEOUTbusy ends a handshake, TIMEOUTidle an association; the client is told as "
+            "above.",
+            "As expected: `handshake timeout`, `idle`.",
+            ("test_outward::test_server[stopped]",),
+        ),
+        Fault(
+            "a partition between appliance and PACS in an association: half-open on our side",
+            "The same.",
+            "As expected: `idle`.",
+            ("test_outward::test_silent",),
+            f"{NETNS}; iptables",
+        ),
+        Fault(
+            "the PACS stops and goes on",
+            "Nothing is lost, and nothing has happened.",
+            "As expected: the PACS has every object whole.",
+            ("test_outward::test_goesOn",),
+        ),
+        Fault(
+            "the PACS resets",
+            "As killed.",
+            "As expected: `handshake`, and after it `TLS reset`.",
+            ("test_outward::test_server[reset]",),
+        ),
+        Fault(
+            "the PACS half-closes, by FIN or by close_notify",
+            "As killed: it cannot end an association properly any more.",
+            "As expected: `handshake`, and after it `cut short`.",
+            (
+                "test_outward::test_server[half-closed]",
+                "test_outward::test_server[close_notify]",
+            ),
+        ),
+        Fault(
+            "the PACS sends a fatal alert, in the handshake or in the clear after it, and closes "
+            "nothing",
+            "We close; the client is told as above.",
+            "As expected: `handshake`, and after it `TLS reset`.",
+            ("test_outward::test_server[alert]",),
+        ),
+        Fault(
+            "the certificate of the PACS has expired (`verifyChain = yes`)",
+            "Nothing is sent to it; with a new one it is served, and nothing has to be done here.",
+            "As expected: `handshake`, and the log says that the certificate has expired.",
+            ("test_outward::test_expired",),
+        ),
+    ),
+)
+
 NETWORK: Final = Group(
     "The network",
     "In a network namespace of the test's own, so that packets can be dropped.",
@@ -415,4 +483,4 @@ PROCESSES: Final = Group(
     ),
 )
 
-GROUPS: Final = (STAGES, NETWORK, SLOW, TLS, NAMES, DISK, SCARCE, CLOCK, PROCESSES)
+GROUPS: Final = (STAGES, OUTWARD, NETWORK, SLOW, TLS, NAMES, DISK, SCARCE, CLOCK, PROCESSES)

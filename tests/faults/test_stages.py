@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from tests.faults.actor import CLIENT, PACS, act
+from tests.faults.actor import CLIENT, PACS, Files, act
 from tests.faults.ground import LATE, Ground, Modality, arrived, ground, healthy, long, serving
 from tests.integration.appliance import keyPair
 from tests.integration.traffic import Archive, RefusedError, archive
@@ -57,16 +57,22 @@ class Actor:
         self.pipe.close()
 
 
-def actor(who: str, port: int, stage: str) -> Actor:
-    """Start one."""
+def actor(who: str, port: int, stage: str, files: Files | None = None) -> Actor:
+    """Start one; a PACS with C{files} speaks TLS."""
     ours, theirs = FORKS.Pipe()
-    process = FORKS.Process(target=act, args=(theirs, who, port, stage), daemon=True)
+    process = FORKS.Process(target=act, args=(theirs, who, port, stage, files), daemon=True)
     process.start()
     theirs.close()
     return Actor(stage, process, ours)
 
 
-TOLD = {"reset": "reset", "half-closed": "fin", "close_notify": "notify", "closed": "close"}
+TOLD = {
+    "reset": "reset",
+    "half-closed": "fin",
+    "close_notify": "notify",
+    "closed": "close",
+    "alert": "alert",
+}
 
 
 async def strike(one: Actor, fate: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from appliance.dicom import uids
 from appliance.dicom.items import ProposedContext
 from appliance.dicom.pdu import AssociateAC, AssociateRQ, ReleaseRP, ReleaseRQ
+from tests.faults.actor import ALERT
 from tests.faults.between import Way, between
 from tests.faults.ground import LATE, Modality, arrived, ground, healthy, long, serving
 from tests.integration.appliance import keyPair
@@ -138,9 +139,6 @@ def test_renegotiation(tmp_path: Path) -> None:
 
 
 # --- records that are not what they should be ---------------------------------------------------
-
-ALERT = b"\x15\x03\x03\0\x02\x02\x28"
-"""A fatal alert in the clear: handshake_failure."""
 
 STRAY = b"\x14\x03\x03\0\x01\x01"
 """A change of cipher specs, which has no place behind a handshake."""

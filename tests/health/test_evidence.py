@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
-from appliance.health.evidence import Evidence
+from appliance.health.evidence import HEARD, Evidence
 from appliance.health.judge import CALM, Judge, Limits
 
 PACS = "192.0.2.1:104"
@@ -39,7 +39,7 @@ class EvidenceTests(SynchronousTestCase):
     def hear(self, *events: e.Event, checked: bool = True) -> e.Health:
         """The state after C{events}."""
         for event in events:
-            if self.evidence.backend(event) is not None:
+            if isinstance(event, HEARD) and self.evidence.backend(event) is not None:
                 self.evidence.weigh(event, self.judge, self.now, checked=checked)
         return self.judge.verdict.health
 

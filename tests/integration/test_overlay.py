@@ -120,3 +120,17 @@ def test_stunnel(tmp_path: Path) -> None:
         with running("stunnel", [program("stunnel4"), str(path)], tmp_path) as child:
             child.waitFor("Configuration successful", READY)
             tool("echoscu", port)
+
+
+def test_none(tmp_path: Path) -> None:
+    """An empty name is no overlay, for a start and for a check: the unit has a place for one."""
+    keyPair(tmp_path)
+    port = freePort()
+    path = configure(tmp_path, section(port, 104, "healthCheck = none"))
+    with running(
+        "the appliance",
+        [*TWISTD, "-n", "--pidfile=", "butterfly-tls", "--config", str(path), "--overlay="],
+        tmp_path,
+    ) as child:
+        child.waitFor("Configuration successful", READY)
+    assert runCommand("check", path, "--offline", "--overlay=").status == 0

@@ -249,3 +249,20 @@ class TestAudit:
                 messages = collector.wait(2)
         assert kinds(messages) == ["110120", "110126"]
         assert parsed(messages[1])[1].get("UserID") == str(child.process.pid)
+
+    def test_ban(self, tmp_path: Path) -> None:
+        """A ban comes as well, for what a worker saw and the process that accepts decided on."""
+        keyPair(tmp_path)
+        with collecting() as (collector, port):
+            text = TWO + self.text(tmp_path, port, "banAfter = 1/60")
+            accept = int(re.findall(r"accept = 127.0.0.1:(\d+)", text)[0])
+            with serving(tmp_path, text):
+                with socket.create_connection(("127.0.0.1", accept), timeout=READY) as stranger:
+                    stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    stranger.recv(1)
+                messages = collector.wait(3)
+        assert kinds(messages) == ["110120", "110126", "110126"]
+        told = {described(parsed(message)) for message in messages[1:]}
+        (ban,) = [words for words in told if "is banned for 600 s" in words]
+        assert "speaks HTTP" in ban
+        assert parsed(messages[2])[2].get("UserID") == "127.0.0.1"

@@ -25,7 +25,7 @@ from tests.integration.appliance import (
     serving,
     start,
 )
-from tests.integration.test_workers import alive, client, echoes
+from tests.integration.test_workers import alive, awaitLines, client, echoes
 from tests.peers import freePort
 
 pytestmark = pytest.mark.real
@@ -239,6 +239,13 @@ class TestRefusals:
         text = "setuid = nobody-at-all\n" + section(freePort(), 104)
         assert "nobody-at-all" in refusal(tmp_path, text)
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+    def test_userWithoutGroup(self, tmp_path: Path) -> None:
+        """A number that is no user's, so that its group is not known."""
+        keyPair(tmp_path)
+        text = "setuid = 54321\n" + section(freePort(), 104)
+        assert "54321, and so its group is not known; write setgid" in refusal(tmp_path, text)
+
     def test_daemon(self, tmp_path: Path) -> None:
         """In daemon mode too the failure reaches the caller's exit status."""
         assert "Cert.pem" in refusal(tmp_path, section(freePort(), 104), "--pidfile=twistd.pid")
@@ -285,6 +292,24 @@ class TestRunning:
             child.waitFor(rf"bound to 127.0.0.1:{moved}", READY)
             assert listens(moved)
             awaitRefusal(port)
+
+    def test_badFilesAtAReload(self, tmp_path: Path) -> None:
+        """Nor does one that a broken file stops: everybody is still let in, at every port."""
+        keyPair(tmp_path)
+        ports = freePort(), freePort()
+        with echoes() as behind:
+            text = section(ports[0], behind) + section(ports[1], behind, name="OTHER")
+            with serving(tmp_path, text) as child:
+                first = client(ports[0])
+                (tmp_path / "Butterfly_SCP_key.pem").write_text("no key\n")
+                for number in (1, 2):
+                    child.process.send_signal(signal.SIGHUP)
+                    awaitLines(child, "Failed to reload", number)
+                for port in ports:
+                    with client(port) as later:
+                        assert alive(later)
+                assert alive(first)
+                first.close()
 
     def test_outputAndReopen(self, tmp_path: Path) -> None:
         """The output file gets the lines too, and SIGUSR1 opens it anew after a rotation."""

@@ -336,6 +336,31 @@ class EventsTests(SynchronousTestCase):
         events.publish(e.Accepting())
         self.assertEqual(heard, [e.Accepting()])
 
+    def test_kinds(self) -> None:
+        """Who asks for kinds of events hears those, and what is one of them, and no others."""
+        heard: list[Any] = []
+        events = e.Events()
+        leave = events.subscribe(heard.append, (e.ConnectionEvent, e.Accepting))
+        opened = e.Opened("S", "0", "x")
+        for _ in range(2):
+            for event in (opened, e.Configured(), e.Accepting()):
+                events.publish(event)
+        self.assertEqual(heard, [opened, e.Accepting()] * 2)
+        leave()
+        events.publish(opened)
+        self.assertEqual(len(heard), 4)
+
+    def test_order(self) -> None:
+        """All hear an event in the order in which they have subscribed."""
+        heard: list[str] = []
+        events = e.Events()
+        events.subscribe(lambda _: heard.append("all"))
+        events.subscribe(lambda _: heard.append("some"), (e.Accepting,))
+        events.publish(e.Accepting())
+        events.subscribe(lambda _: heard.append("late"))
+        events.publish(e.Accepting())
+        self.assertEqual(heard, ["all", "some", "all", "some", "late"])
+
     def test_frozen(self) -> None:
         """An event cannot be altered by who hears it."""
         with self.assertRaises(attrs.exceptions.FrozenInstanceError):

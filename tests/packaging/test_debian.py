@@ -84,11 +84,13 @@ class UnitTests(SynchronousTestCase):
 
     def test_configuration(self) -> None:
         """It starts with the configuration that is the program's own default."""
-        self.assertIn(f"--config {DEFAULT_CONFIG}", unit().replace("%N", "butterfly-tls"))
+        own = setting("Environment").replace("%N", "butterfly-tls")
+        self.assertEqual(own.split(), [f"CONFIG={DEFAULT_CONFIG}", "OVERLAY="])
+        self.assertTrue(setting("ExecStart").endswith(" --config ${CONFIG} --overlay=${OVERLAY}"))
 
     def test_condition(self) -> None:
         """Nothing to serve is what check says by its exit status, and nothing else is skipped."""
-        self.assertIn(f"--has-sections /etc/butterfly-tls/%N.conf; [ $$? != {NOTHING} ]", unit())
+        self.assertIn(f'--has-sections "$$CONFIG"; [ $$? != {NOTHING} ]', unit())
 
     def test_drain(self) -> None:
         """A stop leaves the time that connections have by default."""

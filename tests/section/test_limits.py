@@ -21,7 +21,7 @@ from appliance.config.model import (
 )
 from appliance.section import limits as limits_
 from appliance.section.census import Census
-from appliance.section.limits import Limits
+from appliance.section.limits import HEARD, Limits
 from tests import material as m
 
 NAME = "DICOM STORE"
@@ -54,7 +54,7 @@ def failed(connection: str, kind: str = "HTTP", dialled: bool = False) -> e.Even
 
 
 class LimitsCase(SynchronousTestCase):
-    """A section's limits, a clock, and a census that hears of everything."""
+    """A section's limits, a clock, and a census that hears what it asks for."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -63,6 +63,7 @@ class LimitsCase(SynchronousTestCase):
         self.events.subscribe(self.heard.append)
         self.capacity = 1000
         self.census = Census(lambda: self.capacity)
+        self.events.subscribe(self.census.hear, HEARD)
         self.number = 0
 
     def limits(self, **facts: Any) -> Limits:
@@ -87,7 +88,7 @@ class LimitsCase(SynchronousTestCase):
     def hear(self, *events: Any) -> None:
         """Such things happen."""
         for event in events:
-            self.census.hear(event)
+            self.events.publish(event)
 
     def bad(self, times: int, host: str = ONE) -> None:
         """A client speaks HTTP so many times."""

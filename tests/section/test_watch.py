@@ -20,7 +20,7 @@ from appliance.config.model import (
     TLSConfig,
 )
 from appliance.section.settings import Settings
-from appliance.section.watch import Watch
+from appliance.section.watch import HEARD, Watch
 from tests import material as m
 from tests.house import SectionCase
 
@@ -143,7 +143,7 @@ class SectionTests(SectionCase):
         section = self.section(connect=one, **changes)
         config = evolve(section.settings.config, connect=connect)
         section.use(evolve(section.settings, config=config))
-        self.events.subscribe(section.watch.hear)
+        self.events.subscribe(section.watch.hear, HEARD)
         return section, [f"127.0.0.1:{port}" for port in (one, other)]
 
     def listening(self) -> int:

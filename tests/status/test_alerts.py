@@ -83,6 +83,7 @@ class ExpressionTests(SynchronousTestCase):
             {
                 *("Down", "PACSDown", "CertificateExpiresSoon", "HandshakesFail"),
                 *("AssociationsFail", "Late", "ReloadRefused", "CertificateStale"),
+                "ClientBanned",
             },
             told,
         )

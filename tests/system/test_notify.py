@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from appliance import events as e
-from appliance.system.notify import Notifier
+from appliance.system.notify import HEARD, Notifier
 
 
 class NotifyTests(SynchronousTestCase):
@@ -25,9 +25,12 @@ class NotifyTests(SynchronousTestCase):
         self.addCleanup(self.systemd.close)
         self.systemd.bind(self.path)
         self.clock = Clock()
+        self.events = e.Events(onError=lambda error: self.fail(repr(error)))
 
     def notifier(self, **environment: str) -> Notifier:
-        return Notifier(self.clock, {"NOTIFY_SOCKET": self.path} | environment)
+        made = Notifier(self.clock, {"NOTIFY_SOCKET": self.path} | environment)
+        self.events.subscribe(made, HEARD)
+        return made
 
     def said(self) -> list[list[str]]:
         """The messages so far, as lists of lines."""
@@ -40,16 +43,16 @@ class NotifyTests(SynchronousTestCase):
 
     def test_life(self) -> None:
         """Ready once it serves, reloading and ready again, stopping."""
-        notifier = self.notifier()
-        notifier(e.Reading("/etc/x.conf"))
-        notifier(e.Configured())
+        self.notifier()
+        self.events.publish(e.Reading("/etc/x.conf"))
+        self.events.publish(e.Configured())
         self.assertEqual(self.said(), [])
-        notifier(e.Accepting())
-        notifier(e.Reading("/etc/x.conf"))
-        notifier(e.Configured())
-        notifier(e.Reading("/etc/x.conf"))
-        notifier(e.Refused(("bad",), reload=True))
-        notifier(e.Stopping("SIGTERM", 3))
+        self.events.publish(e.Accepting())
+        self.events.publish(e.Reading("/etc/x.conf"))
+        self.events.publish(e.Configured())
+        self.events.publish(e.Reading("/etc/x.conf"))
+        self.events.publish(e.Refused(("bad",), reload=True))
+        self.events.publish(e.Stopping("SIGTERM", 3))
         said = self.said()
         self.assertEqual(
             [lines[0] for lines in said],
@@ -61,10 +64,10 @@ class NotifyTests(SynchronousTestCase):
 
     def test_handedOver(self) -> None:
         """It names the process that serves now, and leaves the word to it."""
-        notifier = self.notifier()
-        notifier(e.Accepting())
-        notifier(e.HandedOver(4711, 3))
-        notifier(e.Stopping("SIGTERM", 3))
+        self.notifier()
+        self.events.publish(e.Accepting())
+        self.events.publish(e.HandedOver(4711, 3))
+        self.events.publish(e.Stopping("SIGTERM", 3))
         self.assertEqual([lines[0] for lines in self.said()], ["READY=1", "MAINPID=4711"])
 
     def test_watchdog(self) -> None:
