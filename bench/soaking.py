@@ -34,8 +34,9 @@ make soak SOAK="--minutes 60 --idle 2000 --active 20"
 Objects are random bytes of up to 40 KB, known by their hashes: at the end those that were
 acknowledged are compared with those that the archive has. Memory, descriptors and CPU are those of
 the appliance alone, all its processes together. Memory that Python and OpenSSL have had is mostly
-not given back to the system: what counts is that it is used again. Clients, archive and appliance
-share the machine, two cores of a virtual one that had other work too.
+not given back to the system: what counts is that it is used again. After an upgrade there are two
+processes, of which the old one keeps the idle associations until they end. Clients, archive and
+appliance share the machine, two cores of a virtual one that had other work too.
 
 The limit is what keeps a storm from those who are there already: without one (`handshakeRate =
 none`) every handshake is served that there is time for, and all others have to wait.
