@@ -87,7 +87,9 @@ class Studies:
             self._session.note(f"side by side, as they wait for delayed acknowledgements: {names}")
         for number, _, group in self._session.turns([0], groups, 1 if quick else None, 0.45):
             self.dcmtk("200 objects, dcmtk", group, number, 200)
-        for number, _, one in self._session.turns([0], self._indices(), None, 0.15):
+        # What reading along costs is little beside what one turn differs from the next.
+        turns = 1 if quick else 3 * self._session.rounds
+        for number, _, one in self._session.turns([0], self._indices(), turns, 0.45):
             self.cine(one, number)
         for number, _, one in self._session.turns([0], self._indices(), None, 0.2):
             self.parallel(one, number, 10 if quick else 50)

@@ -33,8 +33,13 @@ class _Asked:
         self._number = 0
 
     def __call__(self, *_: Any) -> None:
+        reactor: Any = sys.modules["twisted.internet.reactor"]
+        # A signal comes in the midst of anything, also of the reactor's own sorting of its timers.
+        reactor.callFromThread(self._answer, reactor)
+
+    def _answer(self, reactor: Any) -> None:
         self._number += 1
-        calls = sys.modules["twisted.internet.reactor"].getDelayedCalls()  # type: ignore[attr-defined]
+        calls = reactor.getDelayedCalls()
         timers = sorted(getattr(call.func, "__qualname__", repr(call.func)) for call in calls)
         gc.collect()
         timers = [name for name in timers if name not in PASSING]
