@@ -141,8 +141,7 @@ def makeService(options: Options) -> Hosted:
     maskAtLeast(0o022)
     parent: Any = options.parent if options.parent is not None else {}
     path = os.path.abspath(options["config"])
-    # As with --pidfile=, an empty name is none: a unit has a place for one.
-    overlay = os.path.abspath(options["overlay"]) if options["overlay"] else None
+    overlay = options["overlay"] and os.path.abspath(options["overlay"])
     left = heritage(os.environ, handedOver())
     try:
         config = load(path, overlay)

@@ -116,7 +116,9 @@ class Session:
         for number in range(wanted):
             for place, cell in enumerate(cells):
                 shift = (number + place) % max(1, len(programs))
-                for name in (*programs[shift:], *programs[:shift]):
+                order = (*programs[shift:], *programs[:shift])
+                # Backwards every other time, so that nobody always comes behind the same one.
+                for name in order if number % 2 == 0 else reversed(order):
                     yield number, cell, name
             spent = time.monotonic() - started
             self.progress(f"round {number + 1} of {wanted}, {spent:.0f} s")

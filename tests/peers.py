@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import cycle
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from unittest import TestCase
 
 import pytest
@@ -104,11 +104,11 @@ def freePort() -> int:
     One of those may have it again before the program that is to listen there does. The same port
     is given again only after all others.
     """
-    for port in _turns:
+    while True:
+        port = next(_turns)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port
-    raise AssertionError("a cycle has no end")
 
 
 @contextmanager
@@ -126,6 +126,14 @@ def storescp(directory: Path, *options: str | Path) -> Iterator[int]:
     with running("storescp", argv, directory):
         awaitListener(port)
         yield port
+
+
+def awaitThat(true: Callable[[], object]) -> None:
+    """Return once it is so."""
+    until = monotonic() + READY
+    while not true():
+        assert monotonic() < until
+        sleep(0.02)
 
 
 def awaitListener(port: int) -> None:

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _hasSections(os.path.abspath(arguments.config))
     settings: list[Settings] = []
     try:
-        config = load(os.path.abspath(arguments.config), arguments.overlay or None)
+        config = load(os.path.abspath(arguments.config), arguments.overlay)
     except ConfigError as error:
         problems = list(error.problems)
     else:

@@ -78,11 +78,17 @@ class Inspector:
 
     def fromClient(self, view: Any) -> None:
         """The client has said this; C{view}, any buffer, is not kept."""
-        self._safely(self._client.feed, view)
+        try:
+            self._client.feed(view)
+        except Exception as error:
+            self._giveUp(error)
 
     def fromBackend(self, view: Any) -> None:
         """The backend has said this; C{view}, any buffer, is not kept."""
-        self._safely(self._backend.feed, view)
+        try:
+            self._backend.feed(view)
+        except Exception as error:
+            self._giveUp(error)
 
     def declined(self, rejection: AssociateRJ, why: str) -> None:
         """We ourselves have answered the client's request with a C{rejection}, for C{why}."""
@@ -215,10 +221,13 @@ class Inspector:
         try:
             do(*arguments)
         except Exception as error:
-            why = f"a defect of the appliance, {type(error).__name__} at {_place(error)}"
-            for walker in (self._client, self._backend):
-                with suppress(Exception):
-                    walker.giveUp(why)
+            self._giveUp(error)
+
+    def _giveUp(self, defect: Exception) -> None:
+        why = f"a defect of the appliance, {type(defect).__name__} at {_place(defect)}"
+        for walker in (self._client, self._backend):
+            with suppress(Exception):
+                walker.giveUp(why)
 
 
 def longestData(announced: int) -> int:

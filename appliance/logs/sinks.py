@@ -8,11 +8,14 @@ import syslog
 from collections.abc import Callable
 from datetime import datetime
 from io import FileIO
-from typing import Protocol, TextIO
+from typing import Final, Protocol, TextIO
 
 from appliance.events import LogGap, LogLost
 from appliance.logs.shapes import STUNNEL, Shape
 from appliance.logs.vocabulary import Line, lines
+
+MODE: Final = 0o640
+"""What others may do with a log file that was not there: its group reads it."""
 
 
 class Sink(Protocol):
@@ -60,8 +63,8 @@ class File:
     """The C{output} file; opening it raises C{OSError}.
 
     C{owner} and C{group} are the numbers of whom the process becomes: they must open it again.
-    C{mode} is what others may do with a file that is not there yet. Lines that it does not take are
-    counted, and the count stands where they would be.
+    One that is not there yet is made with L{MODE}. Lines that it does not take are counted, and the
+    count stands where they would be.
     """
 
     shape: Shape = STUNNEL
@@ -73,11 +76,9 @@ class File:
         owner: int | None = None,
         group: int | None = None,
         now: Callable[[], datetime] = datetime.now,
-        mode: int = 0o640,
     ) -> None:
         self._path = os.path.abspath(path)
         self._append = append
-        self._mode = mode
         self._now = now
         self._lost = 0
         self._torn = False
@@ -87,7 +88,7 @@ class File:
 
     def _opened(self) -> FileIO:
         def create(path: str, flags: int) -> int:
-            return os.open(path, flags, self._mode)
+            return os.open(path, flags, MODE)
 
         return FileIO(self._path, "a" if self._append else "w", opener=create)
 

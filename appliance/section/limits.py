@@ -59,13 +59,6 @@ ban would only hide them.
 """
 
 
-HEARD: Final = (
-    *(Dialled, Handshaken, HandshakeFailed, NotAdmitted),
-    *(AssociationAccepted, AssociationRefused, AssociationEnded, Closed),
-)
-"""The events by which limits judge those who are in."""
-
-
 @frozen
 class Refusal:
     """Somebody is not let in; C{why} and C{advice} are words for a person.
@@ -113,13 +106,6 @@ class Limits:
         self._answers = Bucket(*ANSWER_RATE)
         self._book: BanBook | None = None
         self._rate: FairRate | None = None
-        self._hears: dict[type[ConnectionEvent], Callable[[Guest, Any], None]] = {
-            HandshakeFailed: self._handshakeFailed,
-            NotAdmitted: lambda guest, event: self._strike(guest, event.why),
-            AssociationRefused: self._associationRefused,
-            AssociationEnded: lambda guest, _: self._setHealthy(guest, False),
-            Closed: self._closed,
-        }
         self._config = config
         self._use(config)
 
@@ -246,8 +232,14 @@ class Limits:
             return
         if kind is self._sound:
             self._setHealthy(guest, True)
-        elif kind in self._hears:
-            self._hears[kind](guest, event)
+        elif kind in _JUDGED:
+            _JUDGED[kind](self, guest, event)
+
+    def _notAdmitted(self, guest: Guest, event: NotAdmitted) -> None:
+        self._strike(guest, event.why)
+
+    def _associationEnded(self, guest: Guest, _: AssociationEnded) -> None:
+        self._setHealthy(guest, False)
 
     def _closed(self, guest: Guest, event: Closed) -> None:
         if event.reason is Reason.NOT_DICOM:
@@ -294,6 +286,21 @@ class Limits:
             self._book.end(each)
             self._events.publish(Unbanned(self._config.name, clientText(each)))
         return len(ended)
+
+
+_JUDGED: Final[dict[type[ConnectionEvent], Callable[[Limits, Guest, Any], None]]] = {
+    HandshakeFailed: Limits._handshakeFailed,
+    NotAdmitted: Limits._notAdmitted,
+    AssociationRefused: Limits._associationRefused,
+    AssociationEnded: Limits._associationEnded,
+    Closed: Limits._closed,
+}
+
+_SOUND: Final = (AssociationAccepted, Dialled, Handshaken)
+"""By what a connection shows that its client is what it should be: one of them in each section."""
+
+HEARD: Final = (*_JUDGED, *_SOUND)
+"""The events by which limits judge those who are in."""
 
 
 # --- the words ------------------------------------------------------------------------------

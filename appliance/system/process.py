@@ -88,9 +88,11 @@ def groupsOf(user: int, group: int | None) -> tuple[int, tuple[int, ...]]:
 
 def become(user: int | None, group: int | None, groups: Sequence[int] | None = None) -> None:
     """Be C{user} and C{group} for good, and of C{groups} or no other. Raises L{ProcessError}."""
+    if groups is None:
+        groups = (os.getgid() if group is None else group,)
     try:
         if os.geteuid() == 0 and (user is not None or group is not None):
-            os.setgroups([os.getgid() if group is None else group] if groups is None else groups)
+            os.setgroups(groups)
         if group is not None:
             os.setgid(group)
         if user is not None:

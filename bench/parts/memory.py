@@ -19,7 +19,7 @@ def measure(session: Session) -> None:
     steps = (1000,) if session.quick else (250, 1000, 3000, most)
     if most < 10000 and not session.quick:
         session.note(f"{most} connections instead of 10000: no more open files are allowed")
-    rounds = 1 if session.quick else min(3, session.rounds)
+    rounds = 1 if session.quick else session.rounds
     with session.backend() as (_backend, port):
         for number, (cell, many), program in session.turns(
             [("stalled", (100,)), ("idle", steps)], session.programs, rounds

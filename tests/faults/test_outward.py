@@ -18,8 +18,8 @@ from appliance.tls.certificate import KeyPair
 from tests import material as m
 from tests.faults import network
 from tests.faults.actor import SECURE, Files
-from tests.faults.ground import LATE, UNWATCHED, Ground, Modality, arrived, ground, long
-from tests.faults.test_stages import SHORT, Actor, actor, strike, wake
+from tests.faults.ground import LATE, UNWATCHED, Modality, arrived, ground, long
+from tests.faults.test_stages import SHORT, actor, pacs, strike, wake
 from tests.integration.traffic import Archive, Peer, RefusedError
 from tests.peers import freePort
 
@@ -88,9 +88,6 @@ def sections(behind: list[int], fate: str) -> tuple[str, list[int]]:
 UNSHAKEN = ("listening", "accepted", "greeted", "handshake")
 """Stages at which there is no TLS yet."""
 
-ABORTED = ("associated", "middle", "waiting", "releasing")
-"""Stages at which the client stands between two PDUs of an association that was accepted."""
-
 
 def ends(fate: str, stage: str) -> set[str]:
     """Why the connection to such a PACS may have ended."""
@@ -105,34 +102,6 @@ def ends(fate: str, stage: str) -> set[str]:
             return {"cut short"}
     # The kernel resets where something was not read, and says FIN where all was.
     return {"cut short", "TLS reset"}
-
-
-async def servers(here: Ground, ports: list[int], actors: list[Actor], fate: str) -> dict[str, str]:
-    """Let C{fate} happen to a PACS at each stage; why each connection ended, by its stage."""
-    beside = Plain(ports[-1], 99)
-    await beside.open()
-    studies = [Plain(port, at) for at, port in enumerate(ports[:-1])]
-    for one in actors:
-        await one.hear("listens")
-    tasks = [asyncio.ensure_future(each.study(1)) for each in studies]
-    for one in actors:
-        await one.hear("at")
-    await beside.store()
-    for one in actors:
-        await strike(one, fate)
-    for _ in range(3):
-        await beside.store()
-    outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), LATE)
-    for one, outcome in zip(actors, outcomes, strict=True):
-        # Between two PDUs it hears an A-ABORT, and never that all is well.
-        assert isinstance(outcome, RefusedError | OSError), (one.stage, outcome)
-        assert ("Abort(" in str(outcome)) is (one.stage in ABORTED), (one.stage, outcome)
-    found = {
-        one.stage: await here.ended(each.address) for one, each in zip(actors, studies, strict=True)
-    }
-    await beside.store()
-    await beside.release()
-    return found
 
 
 STAGES = {
@@ -161,7 +130,7 @@ def test_server(tmp_path: Path, fate: str) -> None:
         try:
             async with securely(kept, behind[-1], pair):
                 with ground(tmp_path, text) as here:
-                    found = await servers(here, ports, actors, fate)
+                    found = await pacs(here, ports, actors, fate, Plain)
                     await here.settled()
                     here.once()
                     for one in actors:

@@ -215,18 +215,26 @@ def pacsEnds(fate: str, stage: str) -> set[str]:
     return {"idle"} if fate == "stopped" else {"socket reset", "cut short"}
 
 
-async def pacs(here: Ground, ports: list[int], actors: list[Actor], fate: str) -> dict[str, str]:
-    """Let C{fate} happen to a PACS at each stage; why each connection ended, by its stage."""
-    beside = Modality(ports[-1], 99)
+async def pacs(
+    here: Ground,
+    ports: list[int],
+    actors: list[Actor],
+    fate: str,
+    kind: type[Modality] = Modality,
+) -> dict[str, str]:
+    """Let C{fate} happen to a PACS at each stage; why each connection ended, by its stage.
+
+    The clients are of that C{kind}.
+    """
+    beside = kind(ports[-1], 99)
     await beside.open()
-    studies = [Modality(port, at) for at, port in enumerate(ports[:-1])]
+    studies = [kind(port, at) for at, port in enumerate(ports[:-1])]
     for one in actors:
         await one.hear("listens")
     tasks = [asyncio.ensure_future(each.study(1)) for each in studies]
     for one in actors:
         await one.hear("at")
     await beside.store()
-    calling = {one.stage: each.address for one, each in zip(actors, studies, strict=True)}
     for one in actors:
         await strike(one, fate)
     for _ in range(3):
@@ -236,7 +244,9 @@ async def pacs(here: Ground, ports: list[int], actors: list[Actor], fate: str) -
         # Between two PDUs it hears an A-ABORT, and never that all is well.
         assert isinstance(outcome, RefusedError | OSError), (one.stage, outcome)
         assert ("Abort(" in str(outcome)) is (one.stage in ABORTED), (one.stage, outcome)
-    found = {stage: await here.ended(port) for stage, port in calling.items()}
+    found = {
+        one.stage: await here.ended(each.address) for one, each in zip(actors, studies, strict=True)
+    }
     await beside.store()
     await beside.release()
     return found

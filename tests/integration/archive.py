@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -22,9 +21,9 @@ from pydicom.uid import (
 from pynetdicom import AE, build_context, evt
 from pynetdicom import sop_class as s
 
-from tests.integration.appliance import READY
 from tests.integration.truth import Accounts
 from tests.objects import ROOT
+from tests.peers import awaitThat
 
 TITLE = "ARCHIVE"
 STORES = (
@@ -157,13 +156,9 @@ class Archive:
 
 
 def givenUp(event: Any) -> bool:
-    """Whether the client gives the query up, which pynetdicom does not hear while it answers."""
-    until = monotonic() + READY
-    while monotonic() < until:
-        if event.is_cancelled:
-            return True
-        sleep(0.01)
-    return False
+    """True once the client gives the query up, which pynetdicom does not hear while it answers."""
+    awaitThat(lambda: event.is_cancelled)
+    return True
 
 
 ABORT, VANISH = -1, -2

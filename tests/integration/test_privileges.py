@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep
 
 import pytest
 
@@ -23,7 +22,7 @@ from tests.integration.appliance import READY, configure, keyPair, section
 from tests.integration.dropping import ACCEPTED, HALTS
 from tests.integration.test_workers import TWO, echoes, workers
 from tests.integration.traffic import believing
-from tests.peers import freePort
+from tests.peers import awaitThat, freePort
 
 pytestmark = [
     pytest.mark.real,
@@ -68,14 +67,6 @@ def status(pid: int, *names: str) -> list[str]:
     return [re.search(rf"^{name}:\t(.*)$", text, re.M)[1] for name in names]  # type: ignore[index]
 
 
-def awaitState(pid: int, state: str) -> None:
-    """Return once the process is so."""
-    until = monotonic() + READY
-    while status(pid, "State") != [state]:
-        assert monotonic() < until
-        sleep(0.01)
-
-
 @contextmanager
 def halted(home: Path, way: str, text: str) -> Iterator[Child]:
     """The appliance, with all its sockets open and all its rights."""
@@ -88,7 +79,7 @@ def halted(home: Path, way: str, text: str) -> Iterator[Child]:
         try:
             child.waitFor(HALTS, READY)
             # It says so before it does.
-            awaitState(child.process.pid, "T (stopped)")
+            awaitThat(lambda: status(child.process.pid, "State") == ["T (stopped)"])
             yield child
         finally:
             # Who stands still cannot end.

@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable
@@ -32,7 +31,7 @@ from tests.integration.test_passphrase import atTerminal, hear
 from tests.integration.test_peers import openssl
 from tests.integration.test_privacy import audited, shell
 from tests.integration.test_workers import TWO, awaitLines, echoes, workers
-from tests.peers import butterfly, freePort
+from tests.peers import awaitThat, butterfly, freePort
 
 pytestmark = pytest.mark.real
 
@@ -210,14 +209,6 @@ class TestCanaries:
                 assert b"CANARY" not in Path(f"/proc/{process.pid}/{name}").read_bytes()
         assert b"CANARY" not in heard
         assert "CANARY" not in (tmp_path / "appliance.log").read_text()
-
-
-def awaitThat(true: Callable[[], bool]) -> None:
-    """Return once it is so."""
-    until = time.monotonic() + READY
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 class TestDumps:

@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep
 
 import pytest
 
 from appliance.cli.child import Child, environment, running
 from tests import material as m
 from tests.integration.appliance import READY
-from tests.peers import butterfly, freePort, program
+from tests.peers import awaitThat, butterfly, freePort, program
 
 pytestmark = pytest.mark.real
 
@@ -155,14 +154,6 @@ def listens(port: int) -> bool:
     """True when something accepts at C{port}."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def awaitThat(holds: Callable[[], object]) -> None:
-    """Return when C{holds} is true."""
-    deadline = monotonic() + READY
-    while not holds():
-        assert monotonic() < deadline
-        sleep(0.02)
 
 
 def endDaemon(pidFile: Path) -> int:
